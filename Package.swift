@@ -1,0 +1,86 @@
+// swift-tools-version: 6.2
+// The package in one picture: docs/ARCHITECTURE.md, "Floors". Nothing imports upwards.
+import PackageDescription
+
+/// Warnings are errors where CI is set only: the next compiler's warnings must not break newcomers.
+let warnings: [SwiftSetting] =
+    Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+    ] + warnings
+
+let package = Package(
+    name: "streamjobs",
+    products: [
+        .library(name: "StreamJobs", targets: ["StreamJobs"]),
+        .library(name: "StreamJobsCLI", targets: ["StreamJobsCLI"]),
+        .library(name: "StreamJobsLog", targets: ["StreamJobsLog"]),
+        .library(name: "StreamJobsTesting", targets: ["StreamJobsTesting"]),
+        .executable(name: "jobrunner", targets: ["jobrunner"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CStreamJobsLMDB", path: "Sources/CLibraries/LMDB", pkgConfig: "lmdb",
+            providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsISAL", path: "Sources/CLibraries/ISAL", pkgConfig: "libisal",
+            providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsZlib", path: "Sources/CLibraries/Zlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"])]),
+
+        .target(
+            name: "StreamJobsLog", dependencies: ["CStreamJobsISAL"], path: "Sources/Log",
+            swiftSettings: settings),
+        .target(
+            name: "LocalState", dependencies: ["CStreamJobsLMDB", "CStreamJobsISAL"],
+            swiftSettings: settings),
+        .target(
+            name: "StreamJobs",
+            dependencies: [
+                "LocalState", "StreamJobsLog",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "StreamJobsTesting", dependencies: ["StreamJobs"], swiftSettings: settings),
+        .target(
+            name: "StreamJobsCLI",
+            dependencies: [
+                "CStreamJobsZlib", "StreamJobs", "StreamJobsLog",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "FlightJobs", dependencies: ["StreamJobs"], path: "jobs/flights",
+            exclude: ["data"], swiftSettings: settings),
+        .executableTarget(
+            name: "jobrunner", dependencies: ["FlightJobs", "StreamJobsCLI"],
+            swiftSettings: settings),
+
+        .testTarget(
+            name: "LogTests", dependencies: ["StreamJobsLog"], swiftSettings: settings),
+        .testTarget(
+            name: "LocalStateTests", dependencies: ["LocalState"], swiftSettings: settings),
+        .testTarget(
+            name: "StreamJobsTests", dependencies: ["StreamJobs", "StreamJobsTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "StreamJobsCLITests", dependencies: ["StreamJobsCLI"], swiftSettings: settings),
+        .testTarget(
+            name: "FlightJobsTests", dependencies: ["FlightJobs", "StreamJobsTesting"],
+            swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,133 @@
+// Whether `data.mdb` is as long as it must be. LMDB maps it and does not ask: reading a page that
+// a truncated file lacks kills the process with SIGBUS. So it is looked at here before, by `pread`.
+//
+// A meta page (pages 0 and 1; the one with the higher transaction counts), as LMDB 0.9 writes it on
+// 64-bit machines, in the machine's byte order:
+//
+//     field             position  bytes
+//     page header              0  16
+//     magic                   16   4    0xBEEFC0DE
+//     version                 20   4
+//     address, map size       24  16
+//     page size               40   4    of the record of the free database, which begins here
+//     free database's root    80   8
+//     main database           88  48
+//     last page              136   8
+//     transaction            144   8
+
+import Glibc
+
+/// `data.mdb`, read without LMDB and before it.
+struct DataFile: ~Copyable {
+    static let magic: UInt32 = 0xbeef_c0de
+    static let metaBytes = 152
+
+    let path: String
+    private let descriptor: Int32
+    let byteCount: Int
+    private(set) var pageBytes = Limits.pageBytesMin
+
+    /// Throws `.corrupted` if the file is too short for the pages in use. No file, or an empty one
+    /// (a crash before its first page was written), is right: LMDB begins anew.
+    static func checkLength(path: String) throws {
+        guard var file = try DataFile(path: path), file.byteCount > 0 else { return }
+        guard let first = try file.meta(at: 0) else {
+            throw file.damaged("it does not begin as a file of LMDB does")
+        }
+        file.pageBytes = first.pageBytes
+        guard file.byteCount.isMultiple(of: file.pageBytes), file.byteCount >= 2 * file.pageBytes
+        else {
+            throw file.damaged(
+                "\(file.byteCount) bytes are not two or more pages of \(file.pageBytes) bytes")
+        }
+        guard let second = try file.meta(at: file.pageBytes) else {
+            throw file.damaged("its second page is no meta page")
+        }
+        let meta = first.transaction > second.transaction ? first : second
+        guard meta.lastPage < UInt64(Int.max / Limits.pageBytesMax) else {
+            throw file.damaged("its last page is said to be number \(meta.lastPage)")
+        }
+        try file.checkMissingPages(meta)
+    }
+
+    /// nil if there is no such file.
+    private init?(path: String) throws {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        if descriptor < 0, errno == ENOENT { return nil }
+        guard descriptor >= 0 else { throw error(of: errno, "open of \(path)") }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let failure = error(of: errno, "stat of \(path)")
+            Glibc.close(descriptor)
+            throw failure
+        }
+        self.path = path
+        self.descriptor = descriptor
+        byteCount = Int(status.st_size)
+    }
+
+    /// Closing drops this process's fcntl locks on this file; LMDB's are on `lock.mdb`.
+    deinit { Glibc.close(descriptor) }
+
+    /// The bytes at a position; fewer at the end of the file.
+    func read(at position: Int, byteCount: Int) throws -> [UInt8] {
+        var count = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
+            count = pread(descriptor, buffer.baseAddress, byteCount, position)
+            initialized = max(count, 0)
+        }
+        guard count >= 0 else { throw error(of: errno, "read of \(path)") }
+        return bytes
+    }
+
+    func damaged(_ what: String) -> StateError {
+        StateError(
+            .corrupted,
+            "\(path) is damaged: \(what). Restore the state from a backup, or rebuild it.")
+    }
+
+    private struct Meta {
+        let pageBytes: Int
+        let freeRoot: UInt64
+        let lastPage: UInt64
+        let transaction: UInt64
+    }
+
+    private func meta(at position: Int) throws -> Meta? {
+        let bytes = try read(at: position, byteCount: Self.metaBytes)
+        guard bytes.count == Self.metaBytes, bytes.integer(at: 16, as: UInt32.self) == Self.magic
+        else { return nil }
+        let pageBytes = Int(bytes.integer(at: 40, as: UInt32.self))
+        guard pageBytes >= Limits.pageBytesMin, pageBytes <= Limits.pageBytesMax,
+            pageBytes & (pageBytes - 1) == 0
+        else { return nil }
+        return Meta(
+            pageBytes: pageBytes, freeRoot: bytes.integer(at: 80, as: UInt64.self),
+            lastPage: bytes.integer(at: 136, as: UInt64.self),
+            transaction: bytes.integer(at: 144, as: UInt64.self))
+    }
+
+    /// Pages may be missing at the end, if they are free: LMDB does not write a page that was taken
+    /// and given back within one transaction (`mdb_page_loose`), and never reads it again.
+    private func checkMissingPages(_ meta: Meta) throws {
+        let pageCount = UInt64(byteCount / pageBytes)
+        guard meta.lastPage >= pageCount else { return }
+        var missing = Set<UInt64>()
+        for page in try freePages(root: meta.freeRoot) where page >= pageCount {
+            missing.insert(page)
+        }
+        guard (pageCount...meta.lastPage).allSatisfy(missing.contains) else {
+            throw damaged(
+                "it ends at byte \(byteCount), but has pages up to byte "
+                    + "\((meta.lastPage + 1) * UInt64(pageBytes))")
+        }
+    }
+}
+
+extension [UInt8] {
+    /// An integer in the machine's byte order.
+    func integer<Integer: FixedWidthInteger>(at position: Int, as type: Integer.Type) -> Integer {
+        precondition(position >= 0 && position + Integer.bitWidth / 8 <= count, "beyond the bytes")
+        return withUnsafeBytes { $0.loadUnaligned(fromByteOffset: position, as: type) }
+    }
+}

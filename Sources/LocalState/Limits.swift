@@ -1,0 +1,62 @@
+// All sizes, limits and defaults of local state, each with its unit and its reason.
+// Those marked "format" are part of the bytes on disk: changing one needs a new format version.
+
+/// The sizes, limits and defaults of local state.
+package enum Limits {
+    /// Version of the layout of an environment. Data of a higher one is refused at open. (format)
+    package static let formatVersion: Int64 = 1
+
+    // MARK: Keys
+
+    /// Longest key that LMDB stores, in bytes (`MDB_MAXKEYSIZE` as Debian and Ubuntu build it).
+    package static let lmdbKeyBytesMax = 511
+    /// Before every key stands this byte, because LMDB refuses empty keys. Other values are kept
+    /// free for records of a later format that belong to a store but to none of its keys. (format)
+    package static let keyPrefix: UInt8 = 0x01
+    /// Length of the prefix of a key, in bytes. (format)
+    package static let keyPrefixBytes = 1
+    /// Longest key, prefix included, that is stored as it is, in bytes: one less than LMDB's limit,
+    /// so that the length alone tells a cut key (always 511 bytes) from a whole one. (format)
+    package static let wholeKeyBytesMax = lmdbKeyBytesMax - 1
+    /// Bytes of the hash at the end of a cut key. Colliding keys share a bucket, so that the hash
+    /// decides about speed only, never about equality. (format)
+    package static let keyHashBytes = 16
+    /// Leading bytes, prefix included, of a longer key that are kept in front of its hash. Keys
+    /// that are equal up to here are put into order in memory by scans. (format)
+    package static let keyLeadBytes = lmdbKeyBytesMax - keyHashBytes
+    /// Bytes of a key that an error message shows at most: enough to recognise it.
+    package static let describedKeyBytesMax = 64
+
+    // MARK: Values
+
+    /// Largest key or value of a store, in bytes. LMDB takes 4 GiB; lengths within a bucket are
+    /// 32 bits and a commit holds its values in memory, so that 1 GiB is already a mistake.
+    package static let recordBytesMax = 1 << 30
+
+    // MARK: Cache
+
+    /// Committed or read entries that a store keeps decoded in memory. Beyond it all of them are
+    /// dropped: cheaper than any order of use, and what is hot comes back with its next read.
+    package static let cleanEntriesMax = 100_000
+    /// Encoded bytes of such entries, counted as they were read and committed since the last drop:
+    /// the bound that matters where values are large. 64 MiB for each store.
+    package static let cleanBytesMax = 64 << 20
+
+    // MARK: LMDB
+
+    /// Address space reserved for an environment at first, in bytes. It costs neither memory nor
+    /// disk (the file grows as it is written), and growing later means remapping. 64 GiB times
+    /// 2,000 tasks still fit into the 128 TiB of a process.
+    package static let mapBytes = 64 << 30
+    /// Where so much address space is refused (`ulimit -v`, containers), it is halved down to this.
+    package static let mapBytesMin = 64 << 20
+    /// A full map grows by this factor between transactions, and the commit is tried again.
+    package static let mapGrowthFactor = 2
+    /// A map never grows beyond this (16 TiB: what ext4 allows a file).
+    package static let mapBytesMax = 16 << 40
+    /// Readers of an environment at a time: the task itself, queries, backups. LMDB's default.
+    package static let readersMax: UInt32 = 126
+    /// Smallest and largest page size that LMDB can have written, in bytes.
+    package static let pageBytesMin = 512
+    package static let pageBytesMax = 65536
+}

@@ -1,0 +1,23 @@
+// One process owns a data directory. The lock is the kernel's (flock), so it goes with the process
+// however it ends, and a stopped process keeps it; the pid in the file is for the sentence only.
+
+import Glibc
+
+final class DirectoryLock: Sendable {
+    private let file: File
+
+    init(_ directory: String) throws {
+        let path = directory + "/.lock"
+        file = try File(path, .readWrite, create: true)
+        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw systemError("lock", path) }
+            let holder = (try Directory.textFile(path))?.split(separator: "\n").first ?? "unknown"
+            throw LogError(
+                .directoryInUse,
+                "the data directory \(directory) is in use by process \(holder); stop it first")
+        }
+        try file.truncate(to: 0)
+        var text = "\(getpid())\n"
+        try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0), at: 0) }
+    }
+}

@@ -1,0 +1,19 @@
+// All sizes, limits and defaults of the log, each with its unit and reason.
+
+public enum Limits {
+    /// Bytes of the largest batch, and so nearly of the largest record: Kafka's `max.message.bytes`.
+    public static let batchBytesMax = 1_048_588
+    /// Bytes at which a producer closes a batch: large enough that a header is noise, small enough to
+    /// stay in the second-level cache between encoding, checksum and write (measured: SPEED).
+    public static let batchBytesTarget = 256 * 1024
+    /// Bytes a reader asks for at once.
+    public static let fetchBytes = 1024 * 1024
+    /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`. Positions are 32 bits.
+    public static let segmentBytes = 1024 * 1024 * 1024
+    /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
+    public static let indexIntervalBytes = 4096
+    /// Characters of a topic's name: with "-" and a partition number it must be a file name.
+    public static let topicNameCharactersMax = 249
+    /// Partitions of one topic; each is a directory with an open file.
+    public static let partitionsMax = 10_000
+}

@@ -1,0 +1,37 @@
+/// What went wrong in the log. The message is one sentence that names the object, its position and the
+/// remedy; the code is for callers that must choose.
+public struct LogError: Error, CustomStringConvertible {
+    public enum Code: Sendable, Equatable {
+        case noSuchTopic
+        case topicExists
+        case invalidTopicName
+        case invalidArgument
+        case noSuchDirectory
+        /// Another living process owns the data directory; the message has its pid.
+        case directoryInUse
+        case permissionDenied
+        case noSpace
+        case io
+        /// Bytes below the end of what was written are not what was written.
+        case corrupted
+        case newerFormat
+        case recordTooLarge
+        case readOnly
+        /// The producer's epoch is behind the one the partition knows (Kafka: INVALID_PRODUCER_EPOCH).
+        case producerFenced
+        case offsetOutOfRange
+    }
+
+    public let code: Code
+    public let message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+
+    /// Whether the same call may succeed later without anything being mended by hand.
+    public var isRetriable: Bool { code == .noSpace }
+}

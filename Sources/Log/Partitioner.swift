@@ -1,0 +1,37 @@
+/// Which partition a key belongs to: Kafka's default, murmur2 over the key's bytes (Kafka: `Utils.murmur2`,
+/// `BuiltInPartitioner`), so that our topics are co-partitioned with those of Java producers.
+public enum Partitioner {
+    public static func partition(forKey key: UnsafeRawBufferPointer, of partitionCount: Int)
+        -> PartitionID
+    {
+        PartitionID(Int(murmur2(key) & 0x7fff_ffff) % partitionCount)
+    }
+
+    /// MurmurHash2, 32 bits, with Kafka's seed.
+    static func murmur2(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        let multiplier: UInt32 = 0x5bd1_e995
+        var hash = 0x9747_b28c ^ UInt32(truncatingIfNeeded: bytes.count)
+        let wholeWords = bytes.count & ~3
+        var position = 0
+        while position < wholeWords {
+            var word = UInt32(
+                littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self))
+            word &*= multiplier
+            word ^= word >> 24
+            word &*= multiplier
+            hash = (hash &* multiplier) ^ word
+            position += 4
+        }
+        let rest = bytes.count - wholeWords
+        if rest > 0 {
+            for index in (0..<rest).reversed() {
+                hash ^= UInt32(bytes[wholeWords + index]) << UInt32(8 * index)
+            }
+            hash &*= multiplier
+        }
+        hash ^= hash >> 13
+        hash &*= multiplier
+        hash ^= hash >> 15
+        return hash
+    }
+}

@@ -1,0 +1,74 @@
+// Which leader epoch began at which offset, in Kafka's file `leader-epoch-checkpoint` (version, count,
+// lines of "epoch start-offset"). The epoch rises with each unclean recovery, so that an offset that was
+// lost and given out again is noticed by whoever remembers its epoch (KIP-101).
+
+struct LeaderEpochs {
+    private(set) var entries: [(epoch: Int32, start: Offset)] = [(0, .zero)]
+
+    static let fileName = "leader-epoch-checkpoint"
+
+    var current: Int32 { entries[entries.count - 1].epoch }
+
+    /// Whether batches may be of later epochs than the file says: it was deleted, or an observer has
+    /// read it before the owner began the epoch.
+    private var mayBeStale = true
+
+    init() {}
+
+    init(directory: String, mayBeStale: Bool) throws {
+        let path = directory + "/" + Self.fileName
+        guard let text = try Directory.textFile(path) else { return }
+        self.mayBeStale = mayBeStale
+        let lines = text.split(separator: "\n")
+        guard let version = lines.first.flatMap({ Int($0) }) else {
+            throw LogError(.corrupted, "\(path) does not begin with its version")
+        }
+        guard version == 0 else {
+            throw LogError(.newerFormat, "\(path) is of version \(version), not 0")
+        }
+        entries = []
+        for line in lines.dropFirst(2) {
+            let fields = line.split(separator: " ")
+            guard fields.count == 2, let epoch = Int32(fields[0]), let start = Int64(fields[1]),
+                start >= 0, (entries.last?.start.rawValue ?? -1) < start,
+                (entries.last?.epoch ?? -1) < epoch, epoch < Int32.max
+            else { throw LogError(.corrupted, "\(path) has a line that is no epoch: '\(line)'") }
+            entries.append((epoch, Offset(start)))
+        }
+        guard !entries.isEmpty, entries.count == Int(lines[1]) else {
+            throw LogError(.corrupted, "\(path) is cut short")
+        }
+    }
+
+    /// Compares with a batch that lies in the log, whose checksum leaves out its epoch.
+    mutating func batchScanned(_ header: BatchHeader) throws(MalformedBatch) {
+        let base = Offset(header.baseOffset)
+        let known = epoch(at: base)
+        guard header.leaderEpoch != known else { return }
+        guard mayBeStale, entries[entries.count - 1].start <= base, known < header.leaderEpoch,
+            header.leaderEpoch < Int32.max
+        else {
+            throw .field("leader epoch is \(header.leaderEpoch), not \(known)")
+        }
+        append(header.leaderEpoch, base)
+    }
+
+    /// Begins the next epoch at `start`.
+    mutating func advance(at start: Offset, in directory: String) throws {
+        append(current + 1, start)
+        let lines = entries.map { "\($0.epoch) \($0.start)\n" }.joined()
+        try Directory.replaceFile(
+            directory + "/" + Self.fileName, with: "0\n\(entries.count)\n\(lines)")
+    }
+
+    private mutating func append(_ epoch: Int32, _ start: Offset) {
+        // An epoch of which no record is left is replaced.
+        if entries[entries.count - 1].start == start { entries.removeLast() }
+        entries.append((epoch, start))
+    }
+
+    /// The epoch that the record at `offset` was written in.
+    func epoch(at offset: Offset) -> Int32 {
+        entries.last { $0.start <= offset }?.epoch ?? entries[0].epoch
+    }
+}

@@ -1,0 +1,107 @@
+// Opening a task after whatever happened: the state's last commit is the truth. What it has decided is
+// marked committed, everything else of this task is aborted, and then state and log must agree.
+// Doing all of it twice, or a crash in its midst, changes nothing.
+
+import LocalState
+import StreamJobsLog
+
+enum CommitRecovery {
+    /// Ends the transactions that the task has left open, and gives the stamp of its next one, which is
+    /// above all that log and state have seen.
+    static func resolve(
+        _ restored: RestoredTask, task: String, outputs: [any JobLogPartition]
+    ) throws -> [CommitState.UnconfirmedMarker] {
+        let unconfirmed = try restored.commit.decided.map { transaction in
+            let partition = outputs.first {
+                $0.topicID == transaction.topicID && $0.name.partition == transaction.partition
+            }
+            guard let partition else {
+                throw JobError(
+                    .refused,
+                    "the task \(task) has sent records in its commit \(restored.commit.number) to a "
+                        + "topic that is gone (deleted and made again?); \(Remedy.copyOrAnew)")
+            }
+            guard transaction.last < partition.logEndOffset else {
+                throw JobError(
+                    .refused,
+                    "\(partition.name) ends at offset \(partition.logEndOffset), but the task \(task) "
+                        + "has committed records up to \(transaction.last); the log is older than "
+                        + "the state: \(Remedy.copyOrAnew)")
+            }
+            try partition.end(transaction.producer, with: .commit)
+            return CommitState.UnconfirmedMarker(
+                transaction: transaction, partition: partition, end: partition.logEndOffset)
+        }
+        for partition in outputs {
+            for open in partition.openTransactions
+            where open.producer.id == restored.commit.producer.id {
+                try partition.end(open.producer, with: .abort)
+            }
+        }
+        return unconfirmed
+    }
+
+    /// The stamp of the next transaction: never used before, in no partition.
+    static func nextProducer(
+        after producer: ProducerStamp, outputs: [any JobLogPartition],
+        newProducerID: () throws -> Int64
+    ) rethrows -> ProducerStamp {
+        let seen = outputs.compactMap { $0.epoch(of: producer.id) }.max() ?? -1
+        let epoch = max(producer.epoch, seen + 1)
+        guard epoch < Limits.epochMax else {
+            return ProducerStamp(id: try newProducerID(), epoch: 0)
+        }
+        return ProducerStamp(id: producer.id, epoch: epoch)
+    }
+
+    /// Throws `refused` unless the commits topic knows the same last commit as the state.
+    static func requireSameCommit(_ number: Int64, task: String, inLog: Int64) throws {
+        guard number != inLog else { return }
+        let which =
+            number < inLog
+            ? "older than the log, or missing: it would send records again"
+            : "newer than the log: records it has read are not there"
+        throw JobError(
+            .refused,
+            "the state of the task \(task) is \(which) (commit \(number) in the state, \(inLog) in the "
+                + "log); \(Remedy.copyOrAnew)")
+    }
+
+    /// Throws `refused` unless the record before a stored position is the one that it was.
+    static func requireSameLog(
+        _ stored: StoredPosition, in partition: any JobLogPartition, task: String
+    ) throws {
+        let offset = stored.position.offset
+        guard offset >= partition.startOffset else {
+            throw JobError(
+                .refused,
+                "the task \(task) is at offset \(offset) of \(partition.name), which begins at "
+                    + "\(partition.startOffset): records it has not read were deleted")
+        }
+        guard offset <= partition.logEndOffset else {
+            throw JobError(
+                .refused,
+                "the task \(task) is at offset \(offset) of \(partition.name), which ends at "
+                    + "\(partition.logEndOffset): records it has read are lost; "
+                    + Remedy.copyOrAnew)
+        }
+        guard leaderEpoch(before: offset, in: partition) == stored.leaderEpoch else {
+            throw JobError(
+                .refused,
+                "offset \(offset) of \(partition.name) was given out again after a crash (leader "
+                    + "epoch \(leaderEpoch(before: offset, in: partition)), the task \(task) has "
+                    + "read \(stored.leaderEpoch)); \(Remedy.copyOrAnew)")
+        }
+    }
+
+    /// The leader epoch of the record before `offset`; -1 at the partition's start.
+    static func leaderEpoch(before offset: Offset, in partition: any JobLogPartition) -> Int32 {
+        guard offset > partition.startOffset else { return -1 }
+        return partition.leaderEpoch(at: Offset(offset.rawValue - 1))
+    }
+}
+
+enum Remedy {
+    static let copyOrAnew =
+        "put back log and state from the same copy, or begin with an empty data directory"
+}

@@ -1,0 +1,132 @@
+// The commit of a task: one LMDB transaction with the changes of its stores, its positions, its timers and
+// the record that decides whether what it has sent will be seen. DESIGN, "The commit":
+//
+//   0  flush the inputs up to the positions about to be committed
+//   1  append what was sent, and a record to the commits topic; flush the partitions touched
+//   2  ONE transaction of the state   ← the decision
+//   3  append the markers: readers see the records
+//
+// A worker commits its tasks together, a step at a time, so that each partition is flushed once for all.
+
+import LocalState
+import StreamJobsLog
+
+enum TaskCommit {
+    /// Commits the tasks that have something to commit; gives how many those were. Where this throws, the
+    /// job must stop: what is decided is found out when its state is opened again.
+    static func commit(_ tasks: [TaskCore], to commits: any JobLogPartition) throws -> Int {
+        let tasks = tasks.filter(\.needsCommit)
+        guard !tasks.isEmpty else { return 0 }
+        for task in tasks {
+            for partition in task.inputPartitions { try partition.flush() }
+        }
+        for task in tasks { try task.appendOutput(commits) }
+        for task in tasks {
+            for range in task.commit.appended { try range.partition.flush() }
+        }
+        for task in tasks { try task.decide() }
+        for task in tasks { try task.publish() }
+        return tasks.count
+    }
+}
+
+extension TaskCore {
+    /// Step 1 without the flush.
+    fileprivate func appendOutput(_ commits: any JobLogPartition) throws {
+        precondition(commit.appended.isEmpty, "the commit before has not ended")
+        if outputs.hasInternal {
+            let isEnd = hasFinished && !commit.sentEnd
+            let watermark = outputWatermark
+            if isEnd || commit.sentWatermark != watermark {
+                try outputs.appendMarks(
+                    InternalRecord.headers(
+                        task: number, watermark: watermark, endOf: isEnd ? commit.run?.id : nil),
+                    timestamp: watermark)
+                commit.sentWatermark = watermark
+                commit.sentEnd = isEnd
+            }
+        }
+        commit.appended = try outputs.write(as: commit.producer)
+        commit.appended.append(
+            try CommitsTopic.append(
+                commit.number + 1, of: self, to: commits, as: commit.producer))
+    }
+
+    /// Step 2.
+    fileprivate func decide() throws {
+        let producer = commit.producer
+        let decided = commit.appended.map { range in
+            CommitState.UnconfirmedMarker(
+                transaction: DecidedTransaction(
+                    topicID: range.partition.topicID, partition: range.partition.name.partition,
+                    producer: producer, first: range.first, last: range.last),
+                partition: range.partition)
+        }
+        // A marker that was flushed with later appends needs no remembering.
+        let kept = commit.unconfirmed.filter { marker in
+            guard let end = marker.end else { return true }
+            return marker.partition.flushedOffset < end
+        }
+        var record = CommitRecord(producer: try nextProducer(after: producer))
+        record.number = commit.number + 1
+        record.watermark = eventTime.watermark
+        record.lateCount = lateCount
+        record.decided = (kept + decided).map(\.transaction)
+
+        let positions = changedPositions
+        if hasFinished { commit.run?.hasFinished = true }
+        try environment.commit(changes(record, positions))
+
+        commit.number = record.number
+        commit.producer = record.producer
+        commit.unconfirmed = kept + decided
+        for (key, position, _) in positions { commit.positions[key] = position }
+        timers.committed()
+        committed()
+    }
+
+    /// Step 3.
+    fileprivate func publish() throws {
+        for index in commit.unconfirmed.indices where commit.unconfirmed[index].end == nil {
+            let marker = commit.unconfirmed[index]
+            try marker.partition.end(marker.transaction.producer, with: .commit)
+            commit.unconfirmed[index].end = marker.partition.logEndOffset
+        }
+        commit.appended = []
+    }
+
+    /// The same producer's next epoch (KIP-890 bumps it with each transaction), or another producer
+    /// before the 16 bits run out.
+    private func nextProducer(after producer: ProducerStamp) throws -> ProducerStamp {
+        guard producer.epoch + 1 < Limits.epochMax else {
+            return ProducerStamp(id: try newProducerID(), epoch: 0)
+        }
+        return ProducerStamp(id: producer.id, epoch: producer.epoch + 1)
+    }
+
+    private func changes(
+        _ record: CommitRecord, _ positions: [(PositionKey, InputPosition, topic: String)]
+    ) -> [SystemChange] {
+        var changes = [SystemChange(.commit, key: CommitRecord.key, value: record.encoded())]
+        if let run = commit.run {
+            changes.append(SystemChange(.commit, key: RunRecord.key, value: run.encoded()))
+        }
+        for (key, position, topic) in positions {
+            let stored = StoredPosition(
+                position, leaderEpoch: leaderEpoch(before: position.offset, of: key), topic: topic)
+            changes.append(SystemChange(.offsets, key: key.encoded(), value: stored.encoded()))
+        }
+        for (timer, isSet) in timers.changes {
+            changes.append(SystemChange(.timers, key: timer.encoded(), value: isSet ? [] : nil))
+        }
+        return changes
+    }
+
+    private func leaderEpoch(before offset: Offset, of key: PositionKey) -> Int32 {
+        let partition = inputPartitions.first {
+            $0.topicID == key.topicID && $0.name.partition == key.partition
+        }
+        guard let partition else { preconditionFailure("a position belongs to an input") }
+        return CommitRecovery.leaderEpoch(before: offset, in: partition)
+    }
+}

@@ -1,0 +1,136 @@
+// A job being run: its tasks spread over threads, until the end, a stop or a failure.
+
+import Glibc
+package import StreamJobsLog
+import Synchronization
+
+/// One run of a job.
+public final class JobRun {
+    private let job: OpenJob
+    private let settings: RunSettings
+    private let shared: Shared
+
+    /// What the worker threads and the caller share.
+    fileprivate final class Shared: Sendable {
+        let isStopping = Atomic<Bool>(false)
+        let runningThreads = Atomic<Int>(0)
+        let sourceRecords = Atomic<Int>(0)
+        let failure = Mutex<(any Error)?>(nil)
+        /// The log's: wakes workers that wait for records.
+        let appends: AppendSignal
+        /// Notified when a worker has ended.
+        let ended = AppendSignal()
+
+        init(_ appends: AppendSignal) { self.appends = appends }
+
+        func fail(_ error: any Error) {
+            failure.withLock { $0 = $0 ?? error }
+            stop()
+        }
+
+        func stop() {
+            isStopping.store(true, ordering: .releasing)
+            appends.notify()
+        }
+    }
+
+    /// Stops a run from any thread; gives nothing else away.
+    public struct Stopper: Sendable {
+        fileprivate let shared: Shared
+        /// The tasks commit what they have done and the run ends.
+        public func stop() { shared.stop() }
+    }
+
+    /// Opens the job on the embedded log: recovers every task's state and checks it against the log.
+    /// Throws `JobError`, `StateError` or `LogError`, each with what to do.
+    public convenience init(_ job: Job, on log: CommitLog, settings: RunSettings = RunSettings())
+        throws
+    {
+        try self.init(
+            job, on: log, state: .directory(log.directory + "/state"), settings: settings)
+    }
+
+    package init(
+        _ job: Job, on log: any JobLog, state: StateLocation, settings: RunSettings
+    ) throws {
+        self.job = try OpenJob(job, on: log, state: state)
+        self.settings = settings
+        shared = Shared(log.signal)
+    }
+
+    public var stopper: Stopper { Stopper(shared: shared) }
+
+    /// Runs until the end (a bounded run), `stop()` or a failure, which is thrown when all threads have
+    /// ended. What the tasks had committed until then is kept; the rest will be done again.
+    /// - Parameter progress: Called about five times a second, on the calling thread.
+    public func run(progress: (RunProgress) -> Void = { _ in }) throws -> RunSummary {
+        let start = ContinuousClock.now
+        defer { job.close() }
+        guard try job.begin(untilEnd: settings.untilEnd) else {
+            return RunSummary(
+                recordsProcessed: 0, lateRecords: 0, elapsed: .now - start, hadNothingToDo: true)
+        }
+        let total = remainingAtStart()
+        let threads = try startWorkers()
+        while shared.runningThreads.load(ordering: .acquiring) > 0 {
+            let seen = shared.ended.count
+            let done = shared.sourceRecords.load(ordering: .relaxed)
+            progress(
+                RunProgress(
+                    recordsProcessed: done,
+                    recordsRemaining: settings.untilEnd ? max(0, total - done) : nil,
+                    elapsed: .now - start))
+            shared.ended.wait(after: seen, timeout: .milliseconds(200))
+        }
+        for thread in threads { WorkerThread.join(thread) }
+        if let failure = shared.failure.withLock({ $0 }) { throw failure }
+        return RunSummary(
+            recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
+            lateRecords: job.tasks.reduce(0) { $0 + Int($1.lateCount) },
+            elapsed: .now - start, hadNothingToDo: false)
+    }
+
+    /// Offsets of the sources between the positions and the ends: records, and a few markers.
+    private func remainingAtStart() -> Int {
+        job.tasks.flatMap(\.sources).reduce(0) { $0 + $1.remaining }
+    }
+
+    /// Spreads the tasks: task k of every kind goes to thread k modulo their number.
+    private func startWorkers() throws -> [pthread_t] {
+        let count = min(threadCount, job.plan.kinds.map(\.taskCount).max() ?? 1)
+        shared.runningThreads.store(count, ordering: .releasing)
+        return try (0..<count).map { index in
+            let worker = Worker(
+                job.tasks.filter { $0.partition % count == index }, commits: job.commits,
+                commitInterval: settings.commitInterval)
+            // From here to the join the worker and its tasks are used by that thread alone.
+            nonisolated(unsafe) let handedOver = worker
+            return try WorkerThread.start { [shared] in Self.work(handedOver, shared) }
+        }
+    }
+
+    private var threadCount: Int {
+        max(1, settings.threads ?? sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+
+    /// A worker's thread, from its first record to its last commit.
+    private static func work(_ worker: Worker, _ shared: Shared) {
+        do {
+            var reported = 0
+            while !worker.hasFinished, !shared.isStopping.load(ordering: .acquiring) {
+                let seen = shared.appends.count
+                let done = try worker.step()
+                let records = worker.tasks.reduce(0) { $0 + $1.sourceRecordCount }
+                shared.sourceRecords.add(records - reported, ordering: .relaxed)
+                reported = records
+                if done == 0 { shared.appends.wait(after: seen, timeout: Limits.waitTimeout) }
+            }
+            // After a failure elsewhere too: what this worker has done is whole.
+            try worker.commit()
+        } catch {
+            shared.fail(error)
+        }
+        shared.runningThreads.subtract(1, ordering: .acquiringAndReleasing)
+        shared.ended.notify()
+    }
+}

@@ -1,0 +1,22 @@
+// All sizes, limits and defaults of the runner, each with its unit and reason.
+
+enum Limits {
+    /// Time between two commits while there is work: long enough that flushes (about 1 ms a partition)
+    /// are a small part of it, short enough that outputs seem immediate.
+    static let commitInterval = Duration.milliseconds(200)
+    /// Bytes of output and undecided state entries that a task holds back before it commits early.
+    static let heldBytes = 32 * 1024 * 1024
+    static let heldStoreEntries = 200_000
+    /// Records that a task takes before the next task of its thread has its turn.
+    static let turnRecords = 512
+    /// Bytes kept of one upstream task's records while others are waited for.
+    static let upstreamQueueBytes = 1024 * 1024
+    /// In live runs, a source that had nothing for so long is left out of event time.
+    static let idleTimeout = Duration.seconds(30)
+    /// How long a waiting thread sleeps at most before it looks at the clock and for a stop.
+    static let waitTimeout = Duration.milliseconds(50)
+    /// Bytes of a timer's key: with its time it is a key of the state.
+    static let timerKeyBytes = 400
+    /// Epochs are 16 bits; from here on the task takes a new producer id.
+    static let epochMax: Int16 = 32_000
+}

@@ -1,0 +1,53 @@
+// What the runner needs of a log: the embedded one, the test kit's in memory, and later Kafka's.
+
+package import StreamJobsLog
+
+/// A log that a job can run on. Any thread may call.
+package protocol JobLog: AnyObject, Sendable {
+    /// Notified with each append.
+    var signal: AppendSignal { get }
+    /// Nil if there is no such topic.
+    func existingTopic(_ name: String) throws -> Topic?
+    func createTopic(_ name: String, partitions: Int, isInternal: Bool) throws -> Topic
+    func logPartition(_ name: TopicPartition) throws -> any JobLogPartition
+    /// The first of `count` producer ids that nobody had before.
+    func takeProducerIDs(_ count: Int) throws -> Int64
+}
+
+/// One partition. Any thread may call; batches are sealed by their producer.
+package protocol JobLogPartition: AnyObject, Sendable {
+    var name: TopicPartition { get }
+    var topicID: TopicID { get }
+    var startOffset: Offset { get }
+    var lastStableOffset: Offset { get }
+    var logEndOffset: Offset { get }
+    /// Everything below survives a power loss.
+    var flushedOffset: Offset { get }
+    var openTransactions: [OpenTransaction] { get }
+    func leaderEpoch(at offset: Offset) -> Int32
+    /// The highest epoch of a producer that has written here.
+    func epoch(of producerID: Int64) -> Int16?
+
+    @discardableResult
+    func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset
+    /// Writes the marker that ends the transaction, if the producer has one open here.
+    func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws
+    /// When it returns, what was appended before the call survives a power loss.
+    func flush() throws
+    /// Reads committed records from `offset` on.
+    func makeCursor(from offset: Offset) -> any JobLogCursor
+}
+
+/// A place in a partition and the record there. Belongs to one thread.
+package protocol JobLogCursor: AnyObject {
+    /// The offset behind the last record taken; offsets that hold no record for this reader count as taken.
+    var position: Offset { get }
+    /// Whether a record is there to be taken; reads on if need be.
+    func hasRecord() throws -> Bool
+    var recordTimestamp: Timestamp? { get }
+    var recordOffset: Offset? { get }
+    /// The record that `hasRecord` has found.
+    func withRecord(_ body: (borrowing RecordView) throws -> Void) throws
+    func take()
+    func seek(to offset: Offset)
+}

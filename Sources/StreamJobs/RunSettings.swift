@@ -1,0 +1,22 @@
+/// How a job is run. The defaults are right for most.
+public struct RunSettings: Sendable {
+    /// Threads that the tasks are spread over; as many as there are cores, unless given. The number
+    /// changes nothing in the output.
+    public var threads: Int?
+    /// Ends when all that was in the sources at the start has been worked through; goes on until
+    /// stopped otherwise.
+    public var untilEnd: Bool
+    /// Time between two commits while there is work. A task with nothing more to read commits at once.
+    public var commitInterval: Duration
+
+    public init(
+        threads: Int? = nil, untilEnd: Bool = false,
+        commitInterval: Duration = RunSettings.defaultCommitInterval
+    ) {
+        self.threads = threads
+        self.untilEnd = untilEnd
+        self.commitInterval = commitInterval
+    }
+
+    public static let defaultCommitInterval = Limits.commitInterval
+}

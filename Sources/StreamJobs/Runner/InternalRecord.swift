@@ -1,0 +1,62 @@
+// What travels on a repartition topic beside a record's key and value, as headers, so that any log can
+// carry it. The topic belongs to the job: users' headers do not go there.
+//
+//  "t"  4 bytes  the upstream task's number (on every record)
+//  "w"  8 bytes  its watermark: no earlier record of it follows (null key, null value)
+//  "e"  8 bytes  the bounded run that it has ended (beside "w")
+//
+// All big-endian.
+
+import StreamJobsLog
+
+enum InternalRecord {
+    /// The number of the task with that name: its CRC-32C, which does not change when tasks are added
+    /// (the plan makes sure that no two are equal).
+    static func taskNumber(_ name: String) -> UInt32 {
+        let checksum = Array(name.utf8).withUnsafeBytes { CRC32C.checksum($0) }
+        return checksum == 0 ? 1 : checksum
+    }
+
+    static func headers(task: UInt32) -> [Header] { [Header("t", bytes(task))] }
+
+    static func headers(task: UInt32, watermark: Timestamp, endOf run: Int64?) -> [Header] {
+        var headers = [Header("t", bytes(task)), Header("w", bytes(watermark.milliseconds))]
+        if let run { headers.append(Header("e", bytes(run))) }
+        return headers
+    }
+
+    struct Marks {
+        var task: UInt32 = 0
+        var watermark: Timestamp?
+        var endedRun: Int64?
+    }
+
+    /// What the headers of `record` say; throws for one that no task of ours has written.
+    static func marks(of record: borrowing RecordView, in topic: TopicPartition) throws -> Marks {
+        var marks = Marks()
+        for header in try record.headers() {
+            switch header.key {
+            case "t": marks.task = integer(header.value) ?? 0
+            case "w": marks.watermark = integer(header.value).map { Timestamp(milliseconds: $0) }
+            case "e": marks.endedRun = integer(header.value)
+            default: break
+            }
+        }
+        guard marks.task != 0 else {
+            throw JobError(
+                .refused,
+                "\(topic) offset \(record.offset) was not written by a task of this job; "
+                    + "repartition topics are the job's own")
+        }
+        return marks
+    }
+
+    private static func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+        withUnsafeBytes(of: value.bigEndian) { Array($0) }
+    }
+
+    private static func integer<T: FixedWidthInteger>(_ bytes: [UInt8]?) -> T? {
+        guard let bytes, bytes.count == MemoryLayout<T>.size else { return nil }
+        return bytes.reduce(T.zero) { ($0 << 8) | T(truncatingIfNeeded: $1) }
+    }
+}

@@ -1,0 +1,223 @@
+// A job on a log with its state opened: recovered, checked against the log, ready to run. Made on one
+// thread; its tasks then go to their workers' threads.
+
+import LocalState
+import StreamJobsLog
+
+/// Where the states of a job's tasks are.
+package enum StateLocation {
+    /// `<directory>/<job>/<task>/`
+    case directory(String)
+    /// By task name, for the test kit: what is here survives the job.
+    case memory((String) -> MemoryState)
+}
+
+final class OpenJob {
+    let plan: JobPlan
+    let log: any JobLog
+    let commits: any JobLogPartition
+    private(set) var tasks: [TaskCore] = []
+    private var kindOfTask: [Int] = []
+
+    /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
+    /// refuses a state that does not fit the log.
+    init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
+        self.log = log
+        plan = try JobPlan(job, on: log)
+        try plan.createTopics(on: log)
+        commits = try CommitsTopic.open(log)
+        for (index, kind) in plan.kinds.enumerated() {
+            for partition in 0..<kind.taskCount {
+                try open(kind, partition, state)
+                kindOfTask.append(index)
+            }
+        }
+        try requireSameCommits()
+    }
+
+    deinit { close() }
+
+    func close() {
+        for task in tasks { task.environment.close() }
+    }
+
+    private func open(_ kind: PlannedKind, _ partition: Int, _ location: StateLocation) throws {
+        let name = kind.taskName(partition)
+        let declarations = TaskSetup.Declarations()
+        let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
+        let environment =
+            switch location {
+            case .directory(let directory):
+                StateEnvironment(directory: "\(directory)/\(plan.job.name)/\(name)")
+            case .memory(let states): StateEnvironment(inMemory: states(name))
+            }
+        for store in declarations.stores { environment.register(store) }
+        try environment.open()
+
+        let newProducerID: () throws -> Int64 = { [log] in try log.takeProducerIDs(1) }
+        let restored = try RestoredTask(environment, of: name, newProducerID: newProducerID)
+        if restored.isNew {
+            // The producer's id is known before its first record: recovery finds what is its own.
+            try environment.commit([
+                SystemChange(.commit, key: CommitRecord.key, value: restored.commit.encoded())
+            ])
+        }
+        let outputs = try kind.outputs.map { output in
+            (
+                outlet: output.outlet,
+                partitions: try partitions(of: output.topic, output.partitionCount)
+            )
+        }
+        let written = outputs.flatMap(\.partitions) + [commits]
+        let unconfirmed = try CommitRecovery.resolve(restored, task: name, outputs: written)
+        let task = TaskCore(
+            name: name, job: plan.job.name, partition: partition, calls: calls,
+            environment: environment, stores: declarations.stores,
+            outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
+        task.commit.unconfirmed = unconfirmed
+        task.commit.run = restored.run
+        task.commit.producer = try CommitRecovery.nextProducer(
+            after: restored.commit.producer, outputs: written, newProducerID: newProducerID)
+        tasks.append(task)
+    }
+
+    private func partitions(of topic: String, _ count: Int) throws -> [any JobLogPartition] {
+        try (0..<count).map { try log.logPartition(TopicPartition(topic, PartitionID($0))) }
+    }
+
+    private func requireSameCommits() throws {
+        let last = try CommitsTopic.lastCommits(of: plan.job.name, in: commits)
+        for task in tasks {
+            try CommitRecovery.requireSameCommit(
+                task.commit.number, task: task.name, inLog: last[task.commitKey] ?? 0)
+        }
+    }
+
+    // MARK: Runs
+
+    /// Begins a run, or goes on with the bounded run that a stop has cut short. False if there is
+    /// nothing to do: the last bounded run has finished and the sources hold nothing new.
+    func begin(untilEnd: Bool) throws -> Bool {
+        let runs = tasks.compactMap(\.run)
+        let lastID = runs.map(\.id).max() ?? 0
+        let unfinished = runs.first { $0.id == lastID && !$0.isLive && !$0.hasFinished }
+        let isResumed = untilEnd && unfinished != nil
+        let ends = try isResumed ? unfinished?.ends ?? [:] : sourceEnds()
+        if untilEnd, !isResumed, !hasNews(ends, runs) { return false }
+
+        let id = isResumed ? lastID : lastID + 1
+        for task in tasks where task.run?.id != id {
+            let run = RunRecord(id: id, isLive: !untilEnd, ends: ends)
+            try task.environment.commit([
+                SystemChange(.commit, key: RunRecord.key, value: run.encoded())
+            ])
+            task.run = run
+            task.commit.sentEnd = false
+            task.lateCount = 0
+        }
+        let mode = untilEnd ? RunMode.bounded(run: id) : .live
+        for index in tasks.indices {
+            let task = tasks[index]
+            let kind = plan.kinds[kindOfTask[index]]
+            let inputs = try makeInputs(of: kind, for: task, ends: ends, mode: mode)
+            task.begin(inputs, mode: mode, hasFinished: task.run?.hasFinished ?? false)
+        }
+        return true
+    }
+
+    /// The ends of all source partitions now.
+    private func sourceEnds() throws -> [PositionKey: Offset] {
+        var ends: [PositionKey: Offset] = [:]
+        for input in plan.kinds.flatMap(\.inputs) where !input.description.isInternal {
+            for partition in try partitions(of: input.topic, input.partitionCount) {
+                let key = PositionKey(
+                    topicID: partition.topicID, partition: partition.name.partition, upstream: 0)
+                ends[key] = partition.lastStableOffset
+            }
+        }
+        return ends
+    }
+
+    private func hasNews(_ ends: [PositionKey: Offset], _ runs: [RunRecord]) -> Bool {
+        guard runs.count == tasks.count, runs.allSatisfy(\.hasFinished) else { return true }
+        return ends.contains { key, end in
+            tasks.contains { task in
+                guard let position = task.commit.positions[key] else { return false }
+                return position.offset < end
+            }
+        }
+    }
+
+    private func makeInputs(
+        of kind: PlannedKind, for task: TaskCore, ends: [PositionKey: Offset], mode: RunMode
+    ) throws -> [any TaskInput] {
+        var inputs: [any TaskInput] = []
+        for (route, input) in kind.inputs.enumerated() {
+            let everyPartition = input.description.options.contains(.everyPartition)
+            let numbers = everyPartition ? Array(0..<input.partitionCount) : [task.partition]
+            for number in numbers {
+                let partition = try log.logPartition(
+                    TopicPartition(input.topic, PartitionID(number)))
+                inputs.append(
+                    input.description.isInternal
+                        ? try internalInput(partition, route, input, task, mode)
+                        : try sourceInput(partition, route, input, task, ends, mode))
+            }
+        }
+        try requireSameTopics(inputs, task)
+        return inputs
+    }
+
+    private func sourceInput(
+        _ partition: any JobLogPartition, _ route: Int, _ input: PlannedInput, _ task: TaskCore,
+        _ ends: [PositionKey: Offset], _ mode: RunMode
+    ) throws -> SourceInput {
+        let key = PositionKey(
+            topicID: partition.topicID, partition: partition.name.partition, upstream: 0)
+        return SourceInput(
+            partition, route: route,
+            isBootstrap: input.description.options.contains(.bootstrap),
+            disorder: input.description.disorder ?? plan.job.disorder,
+            from: try position(key, partition, task), end: ends[key] ?? partition.startOffset,
+            mode: mode)
+    }
+
+    private func internalInput(
+        _ partition: any JobLogPartition, _ route: Int, _ input: PlannedInput, _ task: TaskCore,
+        _ mode: RunMode
+    ) throws -> InternalInput {
+        let upstreams = try input.upstreamTasks.map { name in
+            let number = InternalRecord.taskNumber(name)
+            let key = PositionKey(
+                topicID: partition.topicID, partition: partition.name.partition, upstream: number)
+            return (task: number, position: try position(key, partition, task))
+        }
+        return InternalInput(partition, route: route, upstreams: upstreams, mode: mode)
+    }
+
+    /// The committed position, checked against the log; the start for a partition not read before.
+    private func position(
+        _ key: PositionKey, _ partition: any JobLogPartition, _ task: TaskCore
+    ) throws -> InputPosition {
+        guard let position = task.commit.positions[key] else {
+            return InputPosition(offset: partition.startOffset)
+        }
+        // A position that has moved since was taken from this very log.
+        if let stored = task.restoredPositions[key], stored.position == position {
+            try CommitRecovery.requireSameLog(stored, in: partition, task: task.name)
+        }
+        return position
+    }
+
+    /// Throws `refused` where a topic has the name of one that was read, but is another.
+    private func requireSameTopics(_ inputs: [any TaskInput], _ task: TaskCore) throws {
+        for (key, stored) in task.restoredPositions {
+            let sameName = inputs.first { $0.partition.name.topic == stored.topic }
+            guard let sameName, sameName.partition.topicID != key.topicID else { continue }
+            throw JobError(
+                .refused,
+                "the topic '\(stored.topic)' was deleted and made again since the task \(task.name) "
+                    + "has read it; \(Remedy.copyOrAnew)")
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// The records that a task has sent since its last commit, as batches in memory: nothing of them is in
+// the log before the commit begins.
+
+import LocalState
+import StreamJobsLog
+
+/// What a transaction has appended to one partition.
+struct AppendedRange {
+    let partition: any JobLogPartition
+    let first: Offset
+    let last: Offset
+}
+
+struct OutputBuffer {
+    private struct Target {
+        let partition: any JobLogPartition
+        /// The last one is still open.
+        var batches: [BatchBuilder] = []
+    }
+
+    /// One output's partitions.
+    private struct Destination {
+        let outlet: Outlet
+        var targets: [Target]
+    }
+
+    private var destinations: [Destination]
+    /// From an output's number in the process to its place here.
+    private var slots: [Int?]
+    private(set) var byteCount = 0
+    private(set) var recordCount = 0
+
+    init(_ outputs: [(outlet: Outlet, partitions: [any JobLogPartition])]) {
+        destinations = outputs.map { output in
+            Destination(outlet: output.outlet, targets: output.partitions.map { Target(partition: $0) })
+        }
+        slots = []
+        for (slot, output) in outputs.enumerated() {
+            let number = output.outlet.number
+            while slots.count <= number { slots.append(nil) }
+            slots[number] = slot
+        }
+    }
+
+    var isEmpty: Bool { recordCount == 0 }
+    var partitions: [any JobLogPartition] { destinations.flatMap { $0.targets.map(\.partition) } }
+    var hasInternal: Bool { destinations.contains { $0.outlet.isInternal } }
+
+    /// The place of an output that the task has declared.
+    func slot(ofOutput number: Int, named topic: String) -> Int {
+        if number < slots.count, let slot = slots[number] { return slot }
+        // An output made anew at each use (`static var … { Output(…) }`) has another number each time.
+        guard let slot = destinations.firstIndex(where: { $0.outlet.topic == topic }) else {
+            preconditionFailure(
+                "a task sends to '\(topic)', which is not among its `static var outputs`")
+        }
+        return slot
+    }
+
+    func isInternal(_ slot: Int) -> Bool { destinations[slot].outlet.isInternal }
+    func partitionCount(_ slot: Int) -> Int { destinations[slot].targets.count }
+
+    mutating func append(
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp,
+        headers: [Header], to slot: Int, _ partition: Int
+    ) throws {
+        let size = (key?.count ?? 0) + (value?.count ?? 0)
+        let open = destinations[slot].targets[partition].batches.last
+        let batch: BatchBuilder
+        if let open, open.hasRoom(for: size) {
+            batch = open
+        } else {
+            batch = BatchBuilder()
+            destinations[slot].targets[partition].batches.append(batch)
+        }
+        do {
+            try batch.append(key: key, value: value, timestamp: timestamp, headers: headers)
+        } catch {
+            if batch.isEmpty { destinations[slot].targets[partition].batches.removeLast() }
+            throw error
+        }
+        byteCount += size
+        recordCount += 1
+    }
+
+    /// To every partition of every repartition topic.
+    mutating func appendMarks(_ headers: [Header], timestamp: Timestamp) throws {
+        for slot in destinations.indices where destinations[slot].outlet.isInternal {
+            for partition in destinations[slot].targets.indices {
+                try append(
+                    key: nil, value: nil, timestamp: timestamp, headers: headers, to: slot,
+                    partition)
+            }
+        }
+    }
+
+    /// Appends all batches as parts of `producer`'s transaction, and is empty then.
+    mutating func write(as producer: ProducerStamp) throws -> [AppendedRange] {
+        var ranges: [AppendedRange] = []
+        for slot in destinations.indices {
+            for index in destinations[slot].targets.indices {
+                let target = destinations[slot].targets[index]
+                var first: Offset?
+                var last = Offset.zero
+                for batch in target.batches {
+                    let count = batch.recordCount
+                    let offset = try target.partition.append(
+                        batch.seal(producer: producer, isTransactional: true))
+                    first = first ?? offset
+                    last = offset + (count - 1)
+                }
+                if let first {
+                    ranges.append(
+                        AppendedRange(partition: target.partition, first: first, last: last))
+                }
+                destinations[slot].targets[index].batches.removeAll(keepingCapacity: true)
+            }
+        }
+        byteCount = 0
+        recordCount = 0
+        return ranges
+    }
+}

@@ -1,0 +1,252 @@
+// One task: its inputs, its state, what it sends, its event time. Everything here belongs to the worker
+// thread that the task was given to.
+
+import LocalState
+public import StreamJobsLog
+
+/// A task and all that is its own.
+@usableFromInline
+final class TaskCore {
+    let name: String
+    let partition: Int
+    let number: UInt32
+    let environment: StateEnvironment
+    /// The task's key in the commits topic.
+    let commitKey: [UInt8]
+    let newProducerID: () throws -> Int64
+    /// As they were when the task was opened.
+    let restoredPositions: [PositionKey: StoredPosition]
+    let stores: [any EnvironmentStore]
+    private let calls: TaskCalls
+    private var inputs: [any TaskInput] = []
+    private(set) var mode = RunMode.live
+
+    // What a call needs.
+    @usableFromInline var keyBytes: [UInt8] = []
+    @usableFromInline var valueBytes: [UInt8] = []
+    private let internalHeaders: [Header]
+    private(set) var currentTimestamp = Timestamp.distantPast
+    private(set) var currentPartition = PartitionID(0)
+
+    // What the next commit takes.
+    var outputs: OutputBuffer
+    var timers: EventTimers
+    var eventTime: EventTime
+    var lateCount: Int64
+    var commit: CommitState
+    private(set) var isDirty = false
+    private(set) var hasFinished = false
+
+    /// Records taken since the task was opened; read by its own thread.
+    private(set) var recordCount = 0
+    /// Those of them that came from sources.
+    private(set) var sourceRecordCount = 0
+
+    init(
+        name: String, job: String, partition: Int, calls: TaskCalls,
+        environment: StateEnvironment, stores: [any EnvironmentStore], outputs: OutputBuffer,
+        restored: RestoredTask, newProducerID: @escaping () throws -> Int64
+    ) {
+        self.name = name
+        self.newProducerID = newProducerID
+        restoredPositions = restored.positions
+        commitKey = CommitsTopic.key(job: job, task: name)
+        self.partition = partition
+        self.calls = calls
+        self.environment = environment
+        self.stores = stores
+        self.outputs = outputs
+        number = InternalRecord.taskNumber(name)
+        internalHeaders = InternalRecord.headers(task: number)
+        timers = EventTimers(restored.timers)
+        eventTime = EventTime(restored.commit.watermark)
+        lateCount = restored.commit.lateCount
+        commit = CommitState(restored.commit, positions: restored.positions)
+    }
+
+    /// Begins to read. A task that has finished this bounded run already does nothing.
+    func begin(_ inputs: [any TaskInput], mode: RunMode, hasFinished: Bool) {
+        self.inputs = inputs
+        self.mode = mode
+        self.hasFinished = hasFinished
+    }
+
+    var sources: [SourceInput] { inputs.compactMap { $0 as? SourceInput } }
+    var inputPartitions: [any JobLogPartition] { inputs.map(\.partition) }
+
+    // MARK: Running
+
+    /// Takes up to `limit` records and fires the timers that are due; gives how much was done, zero if
+    /// there is nothing to do now. Commits nothing.
+    func run(limit: Int) throws -> Int {
+        guard !hasFinished else { return 0 }
+        var done = 0
+        while done < limit, !holdsTooMuch {
+            if let timer = timers.take(upTo: eventTime.watermark) {
+                try fire(timer)
+            } else {
+                switch try next() {
+                case .input(let input): try take(from: input)
+                case .nothing: return done
+                case .ended:
+                    guard try finish() else { return done }
+                }
+            }
+            done += 1
+        }
+        return done
+    }
+
+    /// So much is held back that the task must commit before it goes on.
+    var holdsTooMuch: Bool {
+        outputs.byteCount > Limits.heldBytes
+            || environment.dirtyCount > Limits.heldStoreEntries
+    }
+
+    private enum Next {
+        case input(any TaskInput)
+        case nothing
+        case ended
+    }
+
+    /// The input whose record comes next: bootstrap inputs first, then the lowest timestamp, of equal
+    /// ones the input named first. A bounded run decides only when every input has shown its next.
+    private func next() throws -> Next {
+        var best: (input: any TaskInput, timestamp: Timestamp)?
+        var isWaiting = false
+        for isFirst in [true, false] {
+            for input in inputs where input.isFirst == isFirst {
+                switch try input.state() {
+                case .ready(let timestamp):
+                    if timestamp < best?.timestamp ?? .distantFuture || best == nil {
+                        best = (input, timestamp)
+                    }
+                case .waiting: isWaiting = true
+                case .ended: break
+                }
+            }
+            if isFirst, let best { return .input(best.input) }
+        }
+        if isWaiting, mode != .live { return .nothing }
+        if let best { return .input(best.input) }
+        return isWaiting || mode == .live ? .nothing : .ended
+    }
+
+    private func take(from input: any TaskInput) throws {
+        isDirty = true
+        recordCount += 1
+        if input is SourceInput { sourceRecordCount += 1 }
+        try input.take { record in
+            currentTimestamp = record.timestamp
+            currentPartition = input.partition.name.partition
+            var context = TaskContext(self)
+            do {
+                try calls.deliver(record, input.route, &context)
+            } catch let error where !(error is StateError) {
+                throw failure(error, in: input.partition.name, record)
+            }
+        }
+        advanceEventTime()
+    }
+
+    private func fire(_ timer: EventTimer) throws {
+        isDirty = true
+        currentTimestamp = timer.time
+        currentPartition = PartitionID(partition)
+        var context = TaskContext(self)
+        do {
+            try calls.timerFired(timer, &context)
+        } catch let error where !(error is StateError) {
+            throw JobError(
+                .userCodeFailed,
+                "the task \(name) failed in its timer '\(timer.key)' at \(timer.time): \(error)")
+        }
+    }
+
+    private func advanceEventTime() {
+        var lowest: Timestamp?
+        for input in inputs {
+            guard let watermark = input.watermark else { continue }
+            lowest = min(lowest ?? watermark, watermark)
+        }
+        if let lowest { eventTime.advance(to: lowest) }
+    }
+
+    /// At the end of all inputs event time goes on to the last timer, one timer at a time. False when
+    /// there was nothing left to do.
+    private func finish() throws -> Bool {
+        advanceEventTime()
+        if let timer = timers.next {
+            eventTime.advance(to: timer.time)
+            return true
+        }
+        hasFinished = true
+        isDirty = true
+        return false
+    }
+
+    /// What tasks behind this one may be told: a timer that is due and has not fired yet may still send
+    /// records from just before its time.
+    var outputWatermark: Timestamp {
+        guard let due = timers.next, due.time <= eventTime.watermark else {
+            return eventTime.watermark
+        }
+        return due.time.advanced(by: .milliseconds(-1))
+    }
+
+    private func failure(
+        _ error: any Error, in partition: TopicPartition, _ record: borrowing RecordView
+    ) -> JobError {
+        let key = record.withKey { bytes in
+            bytes.map { "'" + String(decoding: $0.prefix(80), as: UTF8.self) + "'" } ?? "null"
+        }
+        return JobError(
+            .userCodeFailed,
+            "the task \(name) failed at \(partition) offset \(record.offset), key \(key): \(error)")
+    }
+
+    // MARK: Sending
+
+    /// Sends what lies in `keyBytes` and `valueBytes`.
+    @usableFromInline
+    func emit(
+        toOutput number: Int, named topic: String, isKeyNull: Bool, isValueNull: Bool,
+        timestamp: Timestamp, headers: [Header]
+    ) throws {
+        let slot = outputs.slot(ofOutput: number, named: topic)
+        let count = outputs.partitionCount(slot)
+        let headers = outputs.isInternal(slot) ? internalHeaders : headers
+        try keyBytes.withUnsafeBytes { key in
+            try valueBytes.withUnsafeBytes { value in
+                let target =
+                    isKeyNull
+                    ? partition % count
+                    : Int(Partitioner.partition(forKey: key, of: count).rawValue)
+                try outputs.append(
+                    key: isKeyNull ? nil : key, value: isValueNull ? nil : value,
+                    timestamp: timestamp, headers: headers, to: slot, target)
+            }
+        }
+    }
+
+    // MARK: Positions
+
+    /// The positions that differ from the committed ones.
+    var changedPositions: [(PositionKey, InputPosition, topic: String)] {
+        inputs.flatMap { input in
+            input.positions.compactMap { key, position in
+                commit.positions[key] == position
+                    ? nil : (key, position, input.partition.name.topic)
+            }
+        }
+    }
+
+    var needsCommit: Bool { isDirty || !changedPositions.isEmpty }
+
+    func committed() { isDirty = false }
+
+    var run: RunRecord? {
+        get { commit.run }
+        set { commit.run = newValue }
+    }
+}

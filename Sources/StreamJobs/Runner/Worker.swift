@@ -1,0 +1,36 @@
+// A worker: some tasks and the loop that runs them. One thread; the test kit drives it step by step.
+
+import StreamJobsLog
+import Synchronization
+
+final class Worker {
+    let tasks: [TaskCore]
+    private let commits: any JobLogPartition
+    private let commitInterval: Duration
+    private var lastCommit = ContinuousClock.now
+
+    init(_ tasks: [TaskCore], commits: any JobLogPartition, commitInterval: Duration) {
+        self.tasks = tasks
+        self.commits = commits
+        self.commitInterval = commitInterval
+    }
+
+    var hasFinished: Bool { tasks.allSatisfy { $0.hasFinished && !$0.needsCommit } }
+
+    /// Gives every task its turn, and commits when the interval has passed, a task holds too much, or
+    /// there is nothing more to do. Gives how much was done; zero: wait for an append.
+    func step() throws -> Int {
+        var done = 0
+        for task in tasks { done += try task.run(limit: Limits.turnRecords) }
+        let isDue = ContinuousClock.now - lastCommit >= commitInterval
+        if done == 0 || isDue || tasks.contains(where: \.holdsTooMuch) { done += try commit() }
+        return done
+    }
+
+    @discardableResult
+    func commit() throws -> Int {
+        let count = try TaskCommit.commit(tasks, to: commits)
+        lastCommit = .now
+        return count
+    }
+}

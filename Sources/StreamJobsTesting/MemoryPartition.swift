@@ -1,0 +1,162 @@
+package import StreamJobs
+package import StreamJobsLog
+import Synchronization
+
+package final class MemoryPartition: JobLogPartition {
+    package let name: TopicPartition
+    package let topicID: TopicID
+    private let signal: AppendSignal
+    private let state = Mutex(State())
+
+    private struct State {
+        var batches: [StoredBatch] = []
+        var producers = ProducerStates()
+        var logEnd = Offset.zero
+        var lastStable: Offset { producers.firstOpen ?? logEnd }
+    }
+
+    /// A batch's bytes, which do not change once it is appended.
+    final class StoredBatch: Sendable {
+        // Written in init only, freed in deinit.
+        nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+        let header: BatchHeader
+
+        init(_ batch: UnsafeMutableRawBufferPointer, at offset: Offset) {
+            let copy = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: batch.count, alignment: 16)
+            copy.copyMemory(from: UnsafeRawBufferPointer(batch))
+            header = BatchHeader.place(copy, at: offset, leaderEpoch: 0)
+            bytes = UnsafeRawBufferPointer(copy)
+        }
+
+        deinit { bytes.deallocate() }
+    }
+
+    init(_ name: TopicPartition, topicID: TopicID, signal: AppendSignal) {
+        self.name = name
+        self.topicID = topicID
+        self.signal = signal
+    }
+
+    package var startOffset: Offset { .zero }
+    package var logEndOffset: Offset { state.withLock { $0.logEnd } }
+    package var flushedOffset: Offset { logEndOffset }
+    package var lastStableOffset: Offset { state.withLock { $0.lastStable } }
+    package var openTransactions: [OpenTransaction] {
+        state.withLock { $0.producers.openTransactions }
+    }
+    package func leaderEpoch(at offset: Offset) -> Int32 { 0 }
+    package func epoch(of producerID: Int64) -> Int16? {
+        state.withLock { $0.producers.epoch(of: producerID) }
+    }
+
+    @discardableResult
+    package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
+        defer { signal.notify() }
+        return try state.withLock { state in
+            let offset = state.logEnd
+            let stored = StoredBatch(batch, at: offset)
+            if let producer = stored.header.producer {
+                let isTransactional = stored.header.isTransactional
+                try state.producers.admit(producer, isTransactional: isTransactional, to: name)
+                state.producers.dataAppended(
+                    producer, isTransactional: isTransactional, at: offset)
+            }
+            state.batches.append(stored)
+            state.logEnd = Offset(stored.header.nextOffset)
+            return offset
+        }
+    }
+
+    package func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
+        defer { signal.notify() }
+        state.withLock { state in
+            guard state.producers.isOpen(producer) else { return }
+            let offset = state.logEnd
+            let batch = BatchBuilder.sealMarker(marker, of: producer)
+            let stored = withExtendedLifetime(batch) { StoredBatch(batch.sealed, at: offset) }
+            state.producers.markerAppended(marker, producer, at: offset)
+            state.batches.append(stored)
+            state.logEnd = Offset(stored.header.nextOffset)
+        }
+    }
+
+    package func flush() throws {}
+
+    package func makeCursor(from offset: Offset) -> any JobLogCursor {
+        MemoryCursor(self, from: offset)
+    }
+
+    /// The first batch that ends behind `offset`, if readers of committed data may look at it, and
+    /// whether they may see its records.
+    func batch(behind offset: Offset) -> (StoredBatch, isVisible: Bool)? {
+        state.withLock { state in
+            let stored = state.batches.first { $0.header.nextOffset > offset.rawValue }
+            guard let stored, stored.header.baseOffset < state.lastStable.rawValue else {
+                return nil
+            }
+            let isAborted = state.producers.aborted.contains {
+                $0.producerID == stored.header.producer?.id
+                    && $0.first.rawValue <= stored.header.baseOffset
+                    && stored.header.baseOffset <= $0.last.rawValue
+            }
+            return (stored, !stored.header.isControl && !isAborted)
+        }
+    }
+}
+
+final class MemoryCursor: JobLogCursor {
+    private let partition: MemoryPartition
+    private(set) var position: Offset
+    private var batch: MemoryPartition.StoredBatch?
+    private var records: BatchRecords?
+    private var record: RecordView?
+
+    init(_ partition: MemoryPartition, from offset: Offset) {
+        self.partition = partition
+        position = offset
+    }
+
+    var recordTimestamp: Timestamp? { record?.timestamp }
+    var recordOffset: Offset? { record?.offset }
+
+    func hasRecord() throws -> Bool {
+        while record == nil {
+            if records != nil {
+                if let next = try records?.next() {
+                    if next.offset >= position { record = consume next }
+                } else {
+                    position = max(position, Offset(records?.header.nextOffset ?? 0))
+                    records = nil
+                }
+            } else if let (stored, isVisible) = partition.batch(behind: position) {
+                batch = stored
+                if isVisible {
+                    records = BatchRecords(stored.bytes, stored.header)
+                } else {
+                    position = Offset(stored.header.nextOffset)
+                }
+            } else {
+                return false
+            }
+        }
+        return true
+    }
+
+    func withRecord(_ body: (borrowing RecordView) throws -> Void) throws {
+        guard record != nil else { preconditionFailure("hasRecord() was not asked") }
+        try body(record!)
+    }
+
+    func take() {
+        guard let offset = record?.offset else { preconditionFailure("there is no record to take") }
+        position = offset + 1
+        record = nil
+    }
+
+    func seek(to offset: Offset) {
+        position = offset
+        records = nil
+        record = nil
+    }
+}

@@ -1,0 +1,166 @@
+// A user's job in memory, with nothing to start: feed records, read outputs and stores.
+
+import LocalState
+public import StreamJobs
+import StreamJobsLog
+
+/// A record read from an output.
+public struct TestRecord<Key, Value> {
+    public let key: Key
+    public let value: Value
+    public let timestamp: Timestamp
+    public let partition: Int
+}
+
+extension TestRecord: Equatable where Key: Equatable, Value: Equatable {}
+extension TestRecord: Sendable where Key: Sendable, Value: Sendable {}
+
+/// Runs a job in memory on the calling thread. Reading an output or a store first works through all
+/// that was sent, and commits.
+///
+/// ```swift
+/// let job = try TestJob(PageViewCounter.self)
+/// try job.send(PageView("home"), key: "anna", to: PageViewCounter.input)
+/// #expect(try job.records(in: PageViewCounter.totals).map(\.value) == [1])
+/// ```
+public final class TestJob {
+    private let job: Job
+    private let log = MemoryLog()
+    private var states: [String: MemoryState] = [:]
+    private var stepper: JobStepper
+
+    /// - Parameter partitions: Of every source topic, and so the number of tasks.
+    public init(_ job: Job, partitions: Int = 2) throws {
+        self.job = job
+        for input in job.kinds.flatMap(\.inputs) where !input.isInternal {
+            if try log.existingTopic(input.topic) == nil {
+                _ = try log.createTopic(input.topic, partitions: partitions, isInternal: false)
+            }
+        }
+        var states: [String: MemoryState] = [:]
+        stepper = try JobStepper(
+            job, on: log,
+            state: .memory { name in
+                let state = MemoryState()
+                states[name] = state
+                return state
+            })
+        self.states = states
+    }
+
+    /// A job of one task type.
+    public convenience init<T: StreamTask>(
+        _ task: T.Type, partitions: Int = 1, disorder: Duration = .zero
+    ) throws {
+        try self.init(Job("test", disorder: disorder, task), partitions: partitions)
+    }
+
+    /// Appends a record to a source topic, in the partition of its key.
+    /// - Parameter timestamp: 0 unless given, so that a test does not depend on the clock.
+    public func send<Key, Value>(
+        _ value: Value, key: Key, to input: Input<Key, Value>,
+        timestamp: Timestamp = Timestamp(milliseconds: 0)
+    ) throws {
+        let keyBytes = try input.key.nullableBytes(of: key)
+        let valueBytes = try input.value.nullableBytes(of: value)
+        guard let topic = try log.existingTopic(input.topic) else {
+            throw JobError(.noSuchTopic, "the job does not read '\(input.topic)'")
+        }
+        let partition = keyBytes.map { bytes in
+            bytes.withUnsafeBytes { Partitioner.partition(forKey: $0, of: topic.partitionCount) }
+        }
+        let batch = BatchBuilder()
+        try batch.append(keyBytes, valueBytes, timestamp)
+        let name = TopicPartition(input.topic, partition ?? PartitionID(0))
+        // The bytes belong to the builder, which may go after its last use.
+        try withExtendedLifetime(batch) { _ = try log.logPartition(name).append(batch.seal()) }
+    }
+
+    /// What was sent to an output and committed, partition by partition, each in its order.
+    public func records<Key, Value>(in output: Output<Key, Value>) throws -> [TestRecord<Key, Value>]
+    {
+        try stepper.runUntilDry()
+        guard let topic = try log.existingTopic(output.topic) else { return [] }
+        var records: [TestRecord<Key, Value>] = []
+        for partition in topic.partitions {
+            let cursor = try log.logPartition(partition).makeCursor(from: .zero)
+            while try cursor.hasRecord() {
+                try cursor.withRecord { record in
+                    let key = try record.withKey { try output.key.decodeNullable($0) }
+                    let value = try record.withValue { try output.value.decodeNullable($0) }
+                    records.append(
+                        TestRecord(
+                            key: key, value: value, timestamp: record.timestamp,
+                            partition: Int(partition.partition.rawValue)))
+                }
+                cursor.take()
+            }
+        }
+        return records
+    }
+
+    /// The entries of a store, over all tasks of a type.
+    public func entries<T: StreamTask, Key: StoreKey, Value>(
+        of store: String, in task: T.Type, key: Key.Type = Key.self, value: Value.Type = Value.self
+    ) throws -> [Key: Value] {
+        try stepper.runUntilDry()
+        let stores = stepper.stores(store, ofTask: T.name)
+        guard !stores.isEmpty else {
+            throw JobError(.refused, "the task \(T.name) has no store '\(store)'")
+        }
+        var entries: [Key: Value] = [:]
+        for store in stores {
+            guard let typed = store as? KeyValueStore<Key, Value> else {
+                throw JobError(
+                    .refused,
+                    "the store '\(store.description.name)' of \(T.name) has other types than "
+                        + "\(Key.self) and \(Value.self)")
+            }
+            try typed.forEach { entries[$0] = $1 }
+        }
+        return entries
+    }
+
+    /// Ends the input: what was sent is worked through as a bounded run, at whose end all timers fire and
+    /// all windows close. More may be sent afterwards; for closed windows it is late.
+    public func finish() throws { try stepper.finish() }
+
+    /// How many records tasks have left out as late since the job was made or crashed.
+    public var lateCount: Int { stepper.lateCount }
+
+    /// Kills the job, dropping what it has not committed, and starts it again from its state.
+    public func crash() throws {
+        stepper.abandon()
+        let states = states
+        stepper = try JobStepper(
+            job, on: log,
+            state: .memory { name in states[name] ?? MemoryState() })
+    }
+}
+
+extension Serde {
+    fileprivate func nullableBytes(of value: Value) throws -> [UInt8]? {
+        if isNull(value) { return nil }
+        var bytes: [UInt8] = []
+        try encode(value, &bytes)
+        return bytes
+    }
+
+    fileprivate func decodeNullable(_ bytes: UnsafeRawBufferPointer?) throws -> Value {
+        if let bytes { return try decode(bytes.bytes) }
+        guard let decodeNull else { throw SerdeError("null is no \(name)") }
+        return decodeNull()
+    }
+}
+
+extension BatchBuilder {
+    fileprivate func append(_ key: [UInt8]?, _ value: [UInt8]?, _ timestamp: Timestamp) throws {
+        try (key ?? []).withUnsafeBytes { keyBytes in
+            try (value ?? []).withUnsafeBytes { valueBytes in
+                try append(
+                    key: key == nil ? nil : keyBytes, value: value == nil ? nil : valueBytes,
+                    timestamp: timestamp)
+            }
+        }
+    }
+}

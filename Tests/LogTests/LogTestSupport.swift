@@ -1,0 +1,215 @@
+// Builders that the tests of the log share: a directory of their own, records in and out of a
+// partition, surgery on its files, and numbers that a seed repeats.
+
+import Foundation
+import StreamJobsLog
+import Testing
+
+/// A directory of one test's own, removed with it.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        let url = FileManager.default.temporaryDirectory
+            .appendingPathComponent("streamjobs-log-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
+        path = url.path
+    }
+
+    deinit {
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch { print("left behind: \(path): \(error)") }
+    }
+}
+
+/// A log with one topic `t` of one partition. Closed or left by the test; opened again at will.
+struct TestLog {
+    let directory: TemporaryDirectory
+    let segmentBytes: Int
+    static let name = TopicPartition("t", PartitionID(0))
+
+    init(segmentBytes: Int = 1 << 30) throws {
+        directory = try TemporaryDirectory()
+        self.segmentBytes = segmentBytes
+        try withOwner { log, _ in try log.createTopic("t", partitions: 1) }
+    }
+
+    /// Opens as the owner for the call; a stop that is not clean is as after kill -9.
+    @discardableResult
+    func withOwner<R>(isClean: Bool = true, _ body: (CommitLog, () throws -> Partition) throws -> R)
+        throws -> R
+    {
+        let log = try CommitLog.open(directory.path, as: .owner, segmentBytes: segmentBytes)
+        let result = try withExtendedLifetime(log) {
+            try body(log) { try log.partition(Self.name) }
+        }
+        if isClean { try log.close() }
+        return result
+    }
+
+    @discardableResult
+    func withPartition<R>(isClean: Bool = true, _ body: (Partition) throws -> R) throws -> R {
+        try withOwner(isClean: isClean) { _, partition in try body(partition()) }
+    }
+
+    func observer() throws -> Partition {
+        try CommitLog.open(directory.path, as: .observer).partition(Self.name)
+    }
+
+    /// The segments' paths in order.
+    var segments: [String] {
+        get throws {
+            let folder = directory.path + "/t-0"
+            return try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+                .filter { $0.hasSuffix(".log") }.map { folder + "/" + $0 }
+        }
+    }
+
+    /// Every file but the lock, with its bytes.
+    func contents() throws -> [String: Data] {
+        var contents: [String: Data] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: directory.path)
+        where name != ".lock" {
+            contents[name] = FileManager.default.contents(atPath: directory.path + "/" + name)
+        }
+        return contents
+    }
+
+    /// The error of an owner that may not open; fails the test if it opens.
+    func refusal() -> LogError? {
+        #expect(throws: LogError.self) {
+            _ = try CommitLog.open(directory.path, as: .owner, segmentBytes: segmentBytes)
+        }
+    }
+}
+
+func readFile(_ path: String) throws -> [UInt8] {
+    [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+}
+
+func writeFile(_ path: String, _ bytes: [UInt8]) throws {
+    // In place: a reader that has the file open sees it.
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+    try file.truncate(atOffset: 0)
+    try file.write(contentsOf: Data(bytes))
+    try file.close()
+}
+
+/// A record as a test expects it.
+struct Entry: Equatable, CustomStringConvertible {
+    var offset: Int64
+    var key: [UInt8]?
+    var value: [UInt8]?
+    var timestamp: Int64 = 0
+    var headers: [Header] = []
+
+    var description: String {
+        "\(offset): \(text(key))=\(text(value)) at \(timestamp) \(headers)"
+    }
+
+    private func text(_ bytes: [UInt8]?) -> String {
+        bytes.map { $0.count > 40 ? "\($0.count) bytes" : String(decoding: $0, as: UTF8.self) }
+            ?? "null"
+    }
+}
+
+extension Entry {
+    init(_ record: borrowing RecordView) throws {
+        offset = record.offset.rawValue
+        timestamp = record.timestamp.milliseconds
+        key = record.withKey { $0.map { Array($0) } }
+        value = record.withValue { $0.map { Array($0) } }
+        headers = try record.headers()
+    }
+}
+
+extension BatchBuilder {
+    func append(_ value: String) throws {
+        try append(key: nil, value: Array(value.utf8), timestamp: Timestamp(milliseconds: 0))
+    }
+
+    func append(
+        key: [UInt8]?, value: [UInt8]?, timestamp: Timestamp, headers: [Header] = []
+    ) throws {
+        try withBytes(key) { key in
+            try withBytes(value) { value in
+                try append(key: key, value: value, timestamp: timestamp, headers: headers)
+            }
+        }
+    }
+
+    private func withBytes(_ bytes: [UInt8]?, _ body: (UnsafeRawBufferPointer?) throws -> Void)
+        throws
+    {
+        guard let bytes else { return try body(nil) }
+        try bytes.withUnsafeBytes { try body($0) }
+    }
+}
+
+extension Partition {
+    /// Appends one batch of records with these values.
+    @discardableResult
+    func append(_ values: String..., producer: ProducerStamp? = nil) throws -> Offset {
+        try append(values, producer: producer, isTransactional: producer != nil)
+    }
+
+    @discardableResult
+    func append(_ values: [String], producer: ProducerStamp?, isTransactional: Bool) throws
+        -> Offset
+    {
+        let batch = BatchBuilder()
+        for value in values { try batch.append(value) }
+        return try withExtendedLifetime(batch) {
+            try append(batch.seal(producer: producer, isTransactional: isTransactional))
+        }
+    }
+
+    func entries(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [Entry] {
+        let cursor = PartitionCursor(self, from: Offset(offset), isolation: isolation)
+        var entries: [Entry] = []
+        while try cursor.hasRecord() {
+            try cursor.withRecord { entries.append(try Entry($0)) }
+            cursor.take()
+        }
+        return entries
+    }
+
+    func values(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [String] {
+        try entries(from: offset, isolation).map { String(decoding: $0.value ?? [], as: UTF8.self) }
+    }
+}
+
+/// Bytes from hexadecimal digits; spaces are for the reader.
+func bytes(_ hexadecimal: String) -> [UInt8] {
+    let digits = hexadecimal.filter { $0 != " " && $0 != "\n" }.compactMap(\.hexDigitValue)
+    return stride(from: 0, to: digits.count, by: 2).map {
+        UInt8(digits[$0] << 4 | digits[$0 + 1])
+    }
+}
+
+/// SplitMix64: small, and the same everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+        return word ^ (word >> 31)
+    }
+
+    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255, using: &self) } }
+}
+
+/// The seeds of a random test: the one in STREAMJOBS_SEED, or always the same few. A failure names its
+/// seed as the test's argument.
+func seeds(_ count: UInt64) -> [UInt64] {
+    if let text = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"], let seed = UInt64(text) {
+        return [seed]
+    }
+    return Array(1...count)
+}

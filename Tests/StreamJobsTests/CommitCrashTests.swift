@@ -1,0 +1,123 @@
+// A crash before each thing the commit does to the log: the log's N-th append, marker or flush fails and
+// everything after it too, as if the process had ended there. Then log and state are opened again and the
+// run is taken to its end.
+
+import StreamJobs
+import StreamJobsLog
+import Synchronization
+import Testing
+
+@Suite struct CommitCrashTests {
+    @Test func `a crash at any step of any commit loses and doubles nothing`() throws {
+        var generator = SeededGenerator.seeded()
+        let input = WordInput(lines: 40, using: &generator)
+        // How many steps a whole run has.
+        let steps = try Self.run(input, crashes: [.max])
+        #expect(steps > 50)
+        for step in stride(from: 1, through: steps, by: 7) {
+            try Self.run(input, crashes: [step])
+        }
+    }
+
+    @Test func `crashes during recovery, five deep, change nothing`() throws {
+        var generator = SeededGenerator.seeded()
+        let input = WordInput(lines: 40, using: &generator)
+        for _ in 0..<8 {
+            let first = Int.random(in: 1...80, using: &generator)
+            let others = (0..<5).map { _ in Int.random(in: 1...6, using: &generator) }
+            try Self.run(input, crashes: [first] + others)
+        }
+    }
+
+    /// Runs the job with a crash before the given steps, one after the other, then to its end; checks
+    /// the output and gives the steps of the first attempt.
+    @discardableResult
+    static func run(_ input: WordInput, crashes: [Int]) throws -> Int {
+        let directory = try TemporaryDirectory()
+        do {
+            let log = try CommitLog.open(directory.path, as: .owner)
+            try input.produce(to: log, partitions: 2)
+            try log.close()
+        }
+        var steps = 0
+        for crash in crashes {
+            let log = CrashingLog(try CommitLog.open(directory.path, as: .owner), before: crash)
+            do {
+                let run = try JobRun(
+                    wordJob, on: log, state: .directory(directory.path + "/state"),
+                    settings: RunSettings(
+                        threads: 1, untilEnd: true, commitInterval: .microseconds(1)))
+                _ = try run.run()
+            } catch is CrashingLog.Crash {}
+            if steps == 0 { steps = log.steps.load(ordering: .relaxed) }
+        }
+        let log = try CommitLog.open(directory.path, as: .owner)
+        _ = try JobRun(wordJob, on: log, settings: RunSettings(threads: 1, untilEnd: true)).run()
+        let output = try WordOutput(log)
+        #expect(output.isExactly(input), "crashes before the steps \(crashes)")
+        return steps
+    }
+}
+
+/// A log that fails for good from a certain step on.
+final class CrashingLog: JobLog {
+    struct Crash: Error {}
+
+    private let log: CommitLog
+    private let crash: Int
+    let steps = Atomic<Int>(0)
+
+    init(_ log: CommitLog, before crash: Int) {
+        self.log = log
+        self.crash = crash
+    }
+
+    func step() throws {
+        guard steps.add(1, ordering: .relaxed).newValue < crash else { throw Crash() }
+    }
+
+    var signal: AppendSignal { log.signal }
+    func existingTopic(_ name: String) throws -> Topic? { try log.existingTopic(name) }
+    func createTopic(_ name: String, partitions: Int, isInternal: Bool) throws -> Topic {
+        try log.createTopic(name, partitions: partitions, isInternal: isInternal)
+    }
+    func logPartition(_ name: TopicPartition) throws -> any JobLogPartition {
+        CrashingPartition(try log.partition(name), self)
+    }
+    func takeProducerIDs(_ count: Int) throws -> Int64 { try log.takeProducerIDs(count) }
+}
+
+final class CrashingPartition: JobLogPartition {
+    private let partition: Partition
+    private let log: CrashingLog
+
+    init(_ partition: Partition, _ log: CrashingLog) {
+        self.partition = partition
+        self.log = log
+    }
+
+    @discardableResult
+    func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
+        try log.step()
+        return try partition.append(batch)
+    }
+    func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
+        try log.step()
+        try partition.end(producer, with: marker)
+    }
+    func flush() throws {
+        try log.step()
+        try partition.flush()
+    }
+
+    var name: TopicPartition { partition.name }
+    var topicID: TopicID { partition.topicID }
+    var startOffset: Offset { partition.startOffset }
+    var lastStableOffset: Offset { partition.lastStableOffset }
+    var logEndOffset: Offset { partition.logEndOffset }
+    var flushedOffset: Offset { partition.flushedOffset }
+    var openTransactions: [OpenTransaction] { partition.openTransactions }
+    func leaderEpoch(at offset: Offset) -> Int32 { partition.leaderEpoch(at: offset) }
+    func epoch(of producerID: Int64) -> Int16? { partition.epoch(of: producerID) }
+    func makeCursor(from offset: Offset) -> any JobLogCursor { partition.makeCursor(from: offset) }
+}

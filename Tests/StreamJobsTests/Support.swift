@@ -1,0 +1,119 @@
+// What the tests of the runner share: a temporary data directory, seeded randomness, and the oracle.
+
+import Foundation
+import StreamJobs
+import StreamJobsLog
+
+/// A directory of its own for a test, removed at the end.
+final class TemporaryDirectory {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory
+            .appendingPathComponent("streamjobs-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// SplitMix64: the same seed gives the same numbers everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// From STREAMJOBS_SEED or by chance; printed, so that a failure can be repeated.
+    static func seeded(_ test: String = #function) -> SeededGenerator {
+        let given = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"].flatMap(UInt64.init)
+        let seed = given ?? .random(in: 0...999_999)
+        print("\(test): STREAMJOBS_SEED=\(seed)")
+        return SeededGenerator(seed: seed)
+    }
+}
+
+/// Lines with their timestamps, and what the word job must make of them, counted independently.
+struct WordInput {
+    var lines: [(text: String, timestamp: Int64)] = []
+
+    init(lines count: Int, using generator: inout SeededGenerator) {
+        let words = ["ant", "bee", "cat", "dog", "eel", "fox"]
+        for index in 0..<count {
+            let text = (0..<3).map { _ in
+                words.randomElement(using: &generator) ?? ""
+            }
+            lines.append((text.joined(separator: " "), Int64(index) * 37))
+        }
+    }
+
+    var totals: [String: Int64] {
+        lines.flatMap { $0.text.split(separator: " ") }
+            .reduce(into: [:]) { $0[String($1), default: 0] += 1 }
+    }
+
+    var seconds: [String: Int64] {
+        lines.reduce(into: [:]) { sums, line in
+            for word in line.text.split(separator: " ") {
+                sums["\(word)@\(line.timestamp / 1000)", default: 0] += 1
+            }
+        }
+    }
+
+    func produce(to log: CommitLog, partitions: Int = 3) throws {
+        if log.topics.first(where: { $0.name == "lines" }) == nil {
+            try log.createTopic("lines", partitions: partitions)
+        }
+        let topic = try log.topic("lines")
+        let producer = Producer(log)
+        for (index, line) in lines.enumerated() {
+            try producer.send(
+                Array(line.text.utf8), key: Array("\(index)".utf8), to: topic,
+                timestamp: Timestamp(milliseconds: line.timestamp))
+        }
+        try producer.flush()
+    }
+}
+
+/// What the word job has put out, as a reader of committed records sees it.
+struct WordOutput: Equatable {
+    /// Every record of a key, in order.
+    var counts: [String: [Int64]] = [:]
+    var seconds: [String: [Int64]] = [:]
+
+    init(_ log: CommitLog) throws {
+        counts = try Self.read("counts", log)
+        seconds = try Self.read("seconds", log)
+    }
+
+    /// Whether every count goes up by one from 1 to the right total, and every window came once.
+    func isExactly(_ input: WordInput) -> Bool {
+        let totals = counts.mapValues { $0.last ?? 0 }
+        let rises = counts.values.allSatisfy { $0 == Array(1...Int64($0.count)) }
+        return rises && totals == input.totals && seconds == input.seconds.mapValues { [$0] }
+    }
+
+    private static func read(_ name: String, _ log: CommitLog) throws -> [String: [Int64]] {
+        var values: [String: [Int64]] = [:]
+        let consumer = try Consumer(log, topic: log.topic(name), from: .earliest)
+        _ = try consumer.poll(maxRecords: .max) { _, record in
+            let key = record.withKey { String(decoding: $0 ?? .init(start: nil, count: 0), as: UTF8.self) }
+            let value = record.withValue { bytes in
+                bytes.map { $0.reduce(Int64(0)) { ($0 << 8) | Int64($1) } }
+            }
+            values[key, default: []].append(value ?? -1)
+        }
+        return values
+    }
+}
+
+extension TemporaryDirectory {
+    static func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
+}
