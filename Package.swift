@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "StreamJobsCLI",
             dependencies: [
-                "CStreamJobsZlib", "StreamJobs", "StreamJobsLog",
+                "CStreamJobsZlib", "LocalState", "StreamJobs", "StreamJobsLog",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -66,7 +66,7 @@ let package = Package(
             name: "FlightJobs", dependencies: ["StreamJobs"], path: "jobs/flights",
             exclude: ["data"], swiftSettings: settings),
         .executableTarget(
-            name: "jobrunner", dependencies: ["FlightJobs", "StreamJobsCLI"],
+            name: "jobrunner", dependencies: ["FlightJobs", "StreamJobs", "StreamJobsCLI"],
             swiftSettings: settings),
 
         .testTarget(

@@ -51,7 +51,7 @@ extension KeyValueStore {
             if writeCount != startWriteCount, let entry = entries[CachedKey(key)] {
                 if let value = entry.value { goesOn = try body(key, value) }
             } else {
-                goesOn = try body(key, try decode(kind, payload, fullKey: fullKey))
+                goesOn = try body(key, try decodeValue(kind, payload, fullKey))
             }
             return goesOn
         }
@@ -76,11 +76,21 @@ extension KeyValueStore {
         return fullKey
     }
 
+    private func decodeValue(
+        _ kind: ValueKind, _ payload: RawSpan, _ fullKey: RawSpan
+    ) throws -> Value {
+        do {
+            return try decode(kind, payload)
+        } catch {
+            throw undecodable("value of key", fullKey.copied, error)
+        }
+    }
+
     private func decodeKey(_ fullKey: RawSpan) throws -> Key {
         do {
             return try Key(orderedBytes: fullKey.extracting(Limits.keyPrefixBytes...))
         } catch {
-            throw undecodable("key", fullKey, error)
+            throw undecodable("key", fullKey.copied, error)
         }
     }
 }

@@ -27,8 +27,8 @@ public final class KeyValueStore<Key: StoreKey, Value> {
         /// nil: there is no entry for this key.
         @usableFromInline var value: Value?
         /// The interval in which it was written; 0 if it was read. It is dirty, that is, it may
-        /// differ from what is committed, as long as this is the store's interval: a commit makes all
-        /// entries clean by counting on.
+        /// differ from what is committed, as long as this is the store's interval: a commit makes
+        /// all entries clean by counting on.
         @usableFromInline var interval: Int
 
         @inlinable
@@ -70,11 +70,12 @@ public final class KeyValueStore<Key: StoreKey, Value> {
     /// The first so many of them in key order: as far as a scan or a commit has asked for it.
     var orderedKeys = OrderedKeys()
     /// Encoded bytes that came into the dictionary since it was last emptied.
-    var cleanBytes = 0
+    @usableFromInline var cleanBytes = 0
+    @usableFromInline let cleanBytesMax = Limits.cleanBytesMax
+    @usableFromInline let cleanEntriesMax = Limits.cleanEntriesMax
     /// Counts writes, so that a scan notices those of its body.
-    var writeCount = 0
-    var keyBuffer: [UInt8] = []
-    private var table: RecordTable?
+    @usableFromInline var writeCount = 0
+    @usableFromInline var table: RecordTable?
 
     /// A store that is not bound to data yet: register it with an environment, and open that.
     /// - Parameters:
@@ -127,12 +128,12 @@ public final class KeyValueStore<Key: StoreKey, Value> {
         try noteWrite(key, wasDirty: old?.interval == interval)
     }
 
-    @usableFromInline
+    @inlinable
     func noteWrite(_ key: Key, wasDirty: Bool) throws {
         writeCount &+= 1
         guard !wasDirty else { return }
         do {
-            try boundTable().backend.checkUsable()
+            try boundTable().checkUsable()
         } catch {
             entries[CachedKey(key)] = nil
             throw error
@@ -151,65 +152,69 @@ public final class KeyValueStore<Key: StoreKey, Value> {
         return .bytes
     }
 
-    @usableFromInline
+    @inlinable
     func load(_ key: Key) throws -> Value? {
         let table = boundTable()
-        // Taken out while it is used: a serde's `decode` might read from a store itself.
-        var fullKey = keyBuffer
-        keyBuffer = []
-        defer { keyBuffer = fullKey }
-        fullKey.removeAll(keepingCapacity: true)
-        fullKey.append(Limits.keyPrefix)
+        var fullKey = table.takeKeyBuffer()
+        defer { table.giveBack(fullKey) }
         key.encodeOrdered(into: &fullKey)
         var found: Value?
         var byteCount = fullKey.count
-        _ = try table.get(fullKey.span.bytes) { kind, payload in
+        _ = try table.get(fullKey) { kind, payload in
             byteCount += payload.byteCount
-            found = try decode(kind, payload, fullKey: fullKey.span.bytes)
+            do {
+                found = try decode(kind, payload)
+            } catch {
+                throw undecodable("value of key", fullKey, error)
+            }
         }
         cleanBytes += byteCount
-        dropCleanEntriesIfMany()
+        if hasManyCleanEntries { dropCleanEntries() }
         entries[CachedKey(key)] = Entry(value: found, interval: 0)
         return found
     }
 
+    @inlinable
     func boundTable() -> RecordTable {
-        guard let table else {
-            preconditionFailure(
-                "Store '\(name)' is used outside of its task's life: a task's init declares its "
-                    + "stores, and they can be read and written from its first record on.")
-        }
+        guard let table else { isUnbound() }
         return table
     }
 
-    func decode(_ kind: ValueKind, _ payload: RawSpan, fullKey: RawSpan) throws -> Value {
-        do {
-            switch kind {
-            case .value: return try value.decode(payload)
-            case .null:
-                guard let decodeNull = value.decodeNull else {
-                    throw SerdeError("null is not a value of \(value.name)")
-                }
-                return decodeNull()
+    @usableFromInline
+    func isUnbound() -> Never {
+        preconditionFailure(
+            "Store '\(name)' is used outside of its task's life: a task's init declares its "
+                + "stores, and they can be read and written from its first record on.")
+    }
+
+    @inlinable
+    func decode(_ kind: ValueKind, _ payload: RawSpan) throws -> Value {
+        switch kind {
+        case .value: return try value.decode(payload)
+        case .null:
+            guard let decodeNull = value.decodeNull else {
+                throw SerdeError("null is not a value of \(value.name).")
             }
-        } catch {
-            throw undecodable("value of key", fullKey, error)
+            return decodeNull()
         }
     }
 
-    func undecodable(_ what: String, _ fullKey: RawSpan, _ cause: any Error) -> StateError {
-        let key = describeBytes(fullKey.copied.dropFirst(Limits.keyPrefixBytes))
+    @usableFromInline
+    func undecodable(_ what: String, _ fullKey: [UInt8], _ cause: any Error) -> StateError {
+        let key = describeBytes(fullKey.dropFirst(Limits.keyPrefixBytes))
         return StateError(
             .incompatible,
             "Store '\(name)': the \(what) \(key) is intact but cannot be read: \(cause) If its "
                 + "type has changed, give the store a new version and rebuild it.")
     }
 
-    func dropCleanEntriesIfMany() {
-        let cleanCount = entries.count - dirtyKeys.count
-        guard cleanCount > Limits.cleanEntriesMax || cleanBytes > Limits.cleanBytesMax else {
-            return
-        }
+    @inlinable
+    var hasManyCleanEntries: Bool {
+        entries.count - dirtyKeys.count > cleanEntriesMax || cleanBytes > cleanBytesMax
+    }
+
+    @usableFromInline
+    func dropCleanEntries() {
         cleanBytes = 0
         if dirtyKeys.isEmpty {
             entries.removeAll(keepingCapacity: true)
@@ -255,7 +260,7 @@ extension KeyValueStore: EnvironmentStore {
     package func committed() {
         interval += 1
         forgetDirtyKeys()
-        dropCleanEntriesIfMany()
+        if hasManyCleanEntries { dropCleanEntries() }
     }
 
     package func rollback() {

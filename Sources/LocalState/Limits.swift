@@ -56,6 +56,8 @@ package enum Limits {
     package static let mapBytesMax = 16 << 40
     /// Readers of an environment at a time: the task itself, queries, backups. LMDB's default.
     package static let readersMax: UInt32 = 126
+    /// A write that fails on a disk with less free space, in bytes, failed for want of it.
+    package static let diskFullBytes: UInt64 = 1 << 20
     /// Smallest and largest page size that LMDB can have written, in bytes.
     package static let pageBytesMin = 512
     package static let pageBytesMax = 65536

@@ -76,9 +76,9 @@ package final class StateEnvironment {
     /// Commits the dirty entries of all stores and the changes given, in one transaction. When it
     /// returns, they are durable, power loss included. Of several changes of a key the last counts.
     ///
-    /// If it throws and ``isUsable`` is false then, the environment must be closed and opened again,
-    /// and tells by its data whether the commit happened. After every other error nothing has
-    /// happened, and what was dirty is dirty still.
+    /// If it throws and ``isUsable`` is false then, the environment must be closed and opened
+    /// again, and tells by its data whether the commit happened. After every other error nothing
+    /// has happened, and what was dirty is dirty still.
     package func commit(_ changes: [SystemChange]) throws {
         try backend.checkUsable()
         var batch = WriteBatch()

@@ -1,1 +1,9 @@
-@main struct Main { static func main() {} }
+// The example jobs as a program.
+
+import FlightJobs
+import StreamJobs
+import StreamJobsCLI
+
+@main struct ExampleJobs: JobRunner {
+    static let jobs = [flightDelays]
+}

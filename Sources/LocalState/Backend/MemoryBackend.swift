@@ -1,6 +1,6 @@
 // State in memory with the semantics of the one on disk: ordered, snapshots, atomic commits. For
-// the test kit. The data belongs to a `MemoryState`, which outlives the environments opened on it, so
-// that tests can end a task and begin it again.
+// the test kit. The data belongs to a `MemoryState`, which outlives the environments opened on it,
+// so that tests can end a task and begin it again.
 
 /// The data of an environment in memory: what its directory is to one on disk.
 package final class MemoryState {

@@ -172,7 +172,7 @@ package final class LMDBBackend: StateBackend {
         // The list of free pages did not fit: this is found before anything is written.
         if code == MDB_MAP_FULL { throw MapFull() }
         guard code != MDB_SUCCESS else { return }
-        let failure = error(of: code, "mdb_txn_commit for \(doing)")
+        let failure = error(of: writeCode(code), "mdb_txn_commit for \(doing)")
         failedCommit = failure.message
         guard failure.code != .noSpace else { throw failure }
         try checkUsable()
@@ -200,9 +200,19 @@ package final class LMDBBackend: StateBackend {
                     if code == MDB_SUCCESS { code = mdb_cursor_del(opened, 0) }
                 }
                 if code == MDB_MAP_FULL { throw MapFull() }
-                try check(code, "writing to the state in \(label)")
+                try check(writeCode(code), "writing to the state in \(label)")
             }
         }
+    }
+
+    /// The code of a failed write. LMDB gives EIO where the system wrote a part only, which is what
+    /// happens when the disk becomes full: then it is ENOSPC.
+    private func writeCode(_ code: Int32) -> Int32 {
+        guard code == EIO else { return code }
+        var status = statvfs()
+        guard statvfs(label, &status) == 0 else { return code }
+        let freeBytes = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        return freeBytes < Limits.diskFullBytes ? ENOSPC : code
     }
 
     private func growMap() throws {

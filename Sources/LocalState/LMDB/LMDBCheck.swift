@@ -23,8 +23,8 @@ func error(of code: Int32, _ doing: String) -> StateError {
     case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_BAD_TXN:
         return StateError(
             .corrupted,
-            "\(doing): the data is damaged (\(reason)). Restore the state from a backup, or rebuild "
-                + "it."
+            "\(doing): the data is damaged (\(reason)). Restore the state from a "
+                + "backup, or rebuild it."
         )
     case MDB_VERSION_MISMATCH:
         return StateError(

@@ -31,7 +31,8 @@ package enum KeyEncoding {
     }
 
     /// 128 bits of hash: two lanes of multiply and fold over little-endian words of eight bytes,
-    /// the last one filled up with zeros, then the length. Part of the format; collisions are harmless.
+    /// the last one filled up with zeros, then the length. Part of the format; collisions are
+    /// harmless.
     package static func hash(_ bytes: UnsafeRawBufferPointer) -> (UInt64, UInt64) {
         var one: UInt64 = 0x9e37_79b9_7f4a_7c15
         var other: UInt64 = 0xc2b2_ae3d_27d4_eb4f

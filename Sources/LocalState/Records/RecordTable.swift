@@ -3,16 +3,42 @@
 // order of full keys. It holds nothing in memory.
 
 /// A table from keys of any length to checked payloads.
+@usableFromInline
 package final class RecordTable {
     /// What error messages call it, such as `store 'counts'`.
     let label: String
     let database: DatabaseID
     let backend: any StateBackend
+    private var keyBuffer: [UInt8] = []
 
     init(label: String, database: DatabaseID, backend: any StateBackend) {
         self.label = label
         self.database = database
         self.backend = backend
+    }
+
+    /// Throws if the data cannot be used any more.
+    @usableFromInline
+    func checkUsable() throws { try backend.checkUsable() }
+
+    /// A buffer that holds the beginning of every full key. It is taken out of the table while it
+    /// is used: a serde's `decode` might read from a store itself.
+    @usableFromInline
+    func takeKeyBuffer() -> [UInt8] {
+        var buffer = keyBuffer
+        keyBuffer = []
+        buffer.removeAll(keepingCapacity: true)
+        buffer.append(Limits.keyPrefix)
+        return buffer
+    }
+
+    @usableFromInline
+    func giveBack(_ buffer: consuming [UInt8]) { keyBuffer = buffer }
+
+    /// As the other, of a key in an array.
+    @usableFromInline
+    func get(_ fullKey: [UInt8], _ body: (ValueKind, RawSpan) throws -> Void) throws -> Bool {
+        try get(fullKey.span.bytes, body)
     }
 
     /// Hands kind and payload of a committed entry to `body`; false if there is none.

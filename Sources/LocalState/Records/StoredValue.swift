@@ -13,6 +13,8 @@
 //     full key, payload
 
 /// Whether an entry holds a value of its serde or null.
+@frozen
+@usableFromInline
 package enum ValueKind: UInt8, Sendable {
     case value = 0
     case null = 1

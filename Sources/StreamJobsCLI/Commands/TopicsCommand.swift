@@ -1,0 +1,62 @@
+import ArgumentParser
+import StreamJobsLog
+
+struct TopicsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "topics", abstract: "Makes and lists topics.",
+        subcommands: [Create.self, List.self])
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a topic; also the data directory, if it is not there.")
+
+        @Argument(help: "The topic's name: letters, digits, '.', '_' and '-'.")
+        var name: String
+
+        @Option(help: "How many partitions the topic has; keys are spread over them.")
+        var partitions = 1
+
+        @OptionGroup var data: DataOption
+
+        func run() throws {
+            let log = try data.openToWrite()
+            let topic = try log.createTopic(name, partitions: partitions)
+            try log.close()
+            let noun = topic.partitionCount == 1 ? "partition" : "partitions"
+            Standard.output.write(
+                "created \(topic.name) with \(topic.partitionCount) \(noun) in \(data.directory)\n")
+            Standard.output.flush()
+        }
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists the topics.")
+
+        @Flag(help: "One JSON object a line.")
+        var json = false
+
+        @OptionGroup var data: DataOption
+
+        func run() throws {
+            let topics = try data.openToRead().topics
+            let width = topics.map(\.name.count).max() ?? 0
+            for topic in topics {
+                if json {
+                    var line: [UInt8] = Array("{\"topic\":".utf8)
+                    JSONText.append(string: topic.name, to: &line)
+                    line += Array(
+                        ",\"id\":\"\(topic.id)\",\"partitions\":\(topic.partitionCount),\"internal\":\(topic.isInternal)}\n"
+                            .utf8)
+                    Standard.output.write(line)
+                } else {
+                    let padding = String(repeating: " ", count: width - topic.name.count + 2)
+                    let noun = topic.partitionCount == 1 ? "partition" : "partitions"
+                    let note = topic.isInternal ? "  internal" : ""
+                    Standard.output.write(
+                        "\(topic.name)\(padding)\(topic.partitionCount) \(noun)\(note)\n")
+                }
+            }
+            Standard.output.flush()
+        }
+    }
+}

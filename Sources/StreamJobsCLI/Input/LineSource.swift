@@ -1,0 +1,72 @@
+import Glibc
+import StreamJobsLog
+
+/// The lines of a file or of standard input as records.
+struct LineSource {
+    private let descriptor: Int32
+    private let name: String
+    private let keySeparator: [UInt8]?
+
+    /// - Parameter path: Standard input if nil.
+    init(path: String?, keySeparator: String?) throws {
+        self.keySeparator = keySeparator.map { Array(($0 == "\\t" ? "\t" : $0).utf8) }
+        name = path ?? "standard input"
+        guard let path else {
+            descriptor = 0
+            return
+        }
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw errno == EACCES
+                ? CommandError.noPermission("no permission to read \(path)")
+                : CommandError.notFound(
+                    "could not open the file \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Sends all lines; when it returns they are on the disk. What has come is written before more is
+    /// waited for. Gives how many lines there were.
+    func send(to topic: Topic, of log: CommitLog) throws -> Int {
+        defer { if descriptor > 0 { close(descriptor) } }
+        let producer = Producer(log)
+        var reader = LineReader(descriptor, name: name)
+        var progress = ProgressReport("records")
+        var count = 0
+        while true {
+            if !reader.hasLine { try producer.flush() }
+            do {
+                guard let line = try reader.next() else { break }
+                let (key, value) = try split(line, number: count + 1)
+                try producer.send(value, key: key, to: topic)
+            } catch {
+                try producer.flush()
+                throw CommandError(
+                    exitCode: ExitCodes.code(of: error),
+                    message:
+                        "\(name) line \(count + 1): \(error); the \(count) records before it are written"
+                )
+            }
+            count += 1
+            if count.isMultiple(of: 1024) { progress.update(done: count, remaining: nil) }
+        }
+        try producer.flush()
+        return count
+    }
+
+    private func split(_ line: ArraySlice<UInt8>, number: Int) throws -> (
+        key: [UInt8]?, value: [UInt8]
+    ) {
+        guard let keySeparator else { return (nil, Array(line)) }
+        var start = line.startIndex
+        while start + keySeparator.count <= line.endIndex {
+            if line[start...].starts(with: keySeparator) {
+                return (
+                    Array(line[..<start]), Array(line[(start + keySeparator.count)...])
+                )
+            }
+            start += 1
+        }
+        throw CommandError.badInput(
+            "there is no key separator '\(String(decoding: keySeparator, as: UTF8.self))'")
+    }
+}

@@ -1,0 +1,97 @@
+// A disk that is full, and has room again. Needs the right to mount a small tmpfs.
+
+import Foundation
+import StreamJobsLog
+import Testing
+
+/// A file system of a megabyte in a temporary directory, unmounted with it.
+private final class SmallDisk {
+    let directory: TemporaryDirectory
+    var path: String { directory.path }
+
+    /// Nil without the right to mount.
+    init?() throws {
+        directory = try TemporaryDirectory()
+        guard mount("none", directory.path, "tmpfs", 0, "size=1m") == 0 else { return nil }
+    }
+
+    deinit { umount2(path, Int32(MNT_DETACH)) }
+
+    static let isPermitted: Bool = {
+        do {
+            if try SmallDisk() != nil { return true }
+            print("skipped: no right to mount a tmpfs: \(String(cString: strerror(errno)))")
+        } catch { print("skipped: \(error)") }
+        return false
+    }()
+
+    /// Leaves `byteCount` bytes of room, about.
+    func fill(leaving byteCount: Int) throws {
+        var status = statvfs()
+        #expect(statvfs(path, &status) == 0)
+        let room = Int(status.f_bavail * status.f_bsize)
+        let ballast = Data(repeating: 0, count: max(0, room - byteCount))
+        try ballast.write(to: URL(fileURLWithPath: path + "/ballast"))
+    }
+
+    func empty() throws { try FileManager.default.removeItem(atPath: path + "/ballast") }
+}
+
+@Suite(.enabled(if: SmallDisk.isPermitted, "mounting a tmpfs is not permitted"))
+struct DiskFullTests {
+    @Test func `an append to a full disk is undone, reads go on, and so does work with room again`()
+        throws
+    {
+        let disk = try #require(try SmallDisk())
+        let log = try CommitLog.open(disk.path, as: .owner)
+        try log.createTopic("t", partitions: 1)
+        let partition = try log.partition(TestLog.name)
+        try partition.append("before")
+        let path = disk.path + "/t-0/00000000000000000000.log"
+        let before = try readFile(path)
+        try disk.fill(leaving: 8192)
+        let large = String(repeating: "x", count: 100_000)
+        for _ in 0..<3 {
+            let error = #expect(throws: LogError.self) { try partition.append(large) }
+            #expect(error?.code == .noSpace && error?.isRetriable == true)
+            #expect(error?.message.contains(path) == true)
+            #expect(try readFile(path) == before, "cut back to the last whole batch")
+            #expect(try partition.values() == ["before"])
+        }
+        try disk.empty()
+        #expect(try partition.append(large) == Offset(1))
+        try log.close()
+        let again = try CommitLog.open(disk.path, as: .owner)
+        #expect(try again.partition(TestLog.name).values() == ["before", large])
+    }
+
+    @Test func `a producer keeps what a full disk refused, and sends it when there is room`() throws {
+        let disk = try #require(try SmallDisk())
+        let log = try CommitLog.open(disk.path, as: .owner)
+        let topic = try log.createTopic("t", partitions: 1)
+        let producer = Producer(log)
+        try disk.fill(leaving: 8192)
+        try producer.send([UInt8](repeating: 1, count: 100_000), key: nil, to: topic)
+        for _ in 0..<2 { #expect(throws: LogError.self) { try producer.flush() } }
+        try disk.empty()
+        try producer.flush()
+        #expect(try log.partition(TestLog.name).entries().count == 1)
+    }
+
+    @Test func `a topic that finds no room is not made, and can be made later`() throws {
+        let disk = try #require(try SmallDisk())
+        let log = try CommitLog.open(disk.path, as: .owner)
+        try log.createTopic("first", partitions: 1)
+        let catalogue = try readFile(disk.path + "/topics")
+        try disk.fill(leaving: 0)
+        let error = #expect(throws: LogError.self) { try log.createTopic("t", partitions: 2) }
+        #expect(error?.code == .noSpace)
+        #expect(throws: LogError.self) { try log.takeProducerIDs(1) }
+        #expect(try readFile(disk.path + "/topics") == catalogue)
+        #expect(!FileManager.default.fileExists(atPath: disk.path + "/topics.tmp"))
+        #expect(log.topics.map(\.name) == ["first"])
+        try disk.empty()
+        try log.createTopic("t", partitions: 2)
+        #expect(try log.partition(TestLog.name).append("a") == .zero)
+    }
+}

@@ -1,0 +1,160 @@
+// Reading forward: seeks, batches larger than what is fetched, and bytes that are damaged under the
+// reader after they were checked.
+
+import StreamJobsLog
+import Testing
+
+struct PartitionCursorTests {
+    private let log: TestLog
+
+    init() throws { log = try TestLog() }
+
+    private func value(_ cursor: PartitionCursor) throws -> String? {
+        guard try cursor.hasRecord() else { return nil }
+        var text = ""
+        try cursor.withRecord { text = String(decoding: try Entry($0).value ?? [], as: UTF8.self) }
+        cursor.take()
+        return text
+    }
+
+    @Test func `a seek goes anywhere, in the middle of a batch and backwards too`() throws {
+        try log.withPartition { partition in
+            try partition.append("0", "1", "2")
+            try partition.append("3", "4")
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            for target in [4, 1, 0, 3, 2, 2, 4, 0] {
+                cursor.seek(to: Offset(Int64(target)))
+                #expect(try value(cursor) == String(target))
+                #expect(cursor.position == Offset(Int64(target + 1)))
+            }
+            cursor.seek(to: Offset(5))
+            #expect(try value(cursor) == nil)
+        }
+    }
+
+    @Test func `a cursor at the end goes on with what comes`() throws {
+        try log.withPartition { partition in
+            let producer = ProducerStamp(id: 1, epoch: 0)
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            #expect(try value(cursor) == nil)
+            try partition.append("a")
+            #expect(try value(cursor) == "a")
+            try partition.append("b", producer: producer)
+            #expect(try value(cursor) == nil)
+            try partition.end(producer, with: .abort)
+            #expect(try value(cursor) == nil)
+            #expect(cursor.position == Offset(3), "what holds nothing for this reader counts as read")
+            try partition.append("c")
+            #expect(try value(cursor) == "c")
+        }
+    }
+
+    @Test func `a reopened partition gives each record the epoch it was written in`() throws {
+        try log.withPartition(isClean: false) { try $0.append("0") }
+        try log.withPartition { partition in
+            try partition.append("1")
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            #expect(try value(cursor) == "0")
+            #expect(cursor.leaderEpoch == 0)
+            #expect(try value(cursor) == "1")
+            #expect(cursor.leaderEpoch == 1)
+        }
+    }
+
+    /// The index points at a small batch before the wanted one, and both are more than a fetch.
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 2000, 4000])
+    func `batches around the size of a fetch are read`(smallBytes: Int) throws {
+        try log.withPartition { partition in
+            let small = String(repeating: "s", count: smallBytes)
+            for excess in stride(from: -4200, through: 0, by: 600) {
+                let batch = BatchBuilder()
+                let large = [UInt8](repeating: 1, count: Limits.batchBytesMax - 72 + excess)
+                try batch.append(key: nil, value: large, timestamp: Timestamp(milliseconds: 0))
+                try partition.append(small)
+                _ = try withExtendedLifetime(batch) { try partition.append(batch.seal()) }
+            }
+            let counts = try partition.entries().map { $0.value?.count ?? 0 }
+            #expect(counts.count == 16 && counts.allSatisfy { $0 == smallBytes || $0 > 1_000_000 })
+        }
+    }
+
+    /// Magic to the end, and the base offset and the length, which no checksum covers.
+    @Test(.timeLimit(.minutes(1)))
+    func `a bit that flips under a reader is an error, never a skip`() throws {
+        try log.withPartition { partition in
+            try partition.append("first")
+            try partition.append("second")
+            try partition.append("third")
+            let path = try log.segments[0]
+            let good = try readFile(path)
+            let start = batchEnd(good)
+            // Bytes 12 to 15 are the leader epoch, which a reader passes on as it is.
+            for position in start..<start + batchByteCount(good, at: start)
+            where !(start + 12..<start + 16).contains(position) {
+                for bit in [0, 3, 7] {
+                    var bad = good
+                    bad[position] ^= 1 << bit
+                    try writeFile(path, bad)
+                    let error = #expect(throws: LogError.self) { try partition.values() }
+                    #expect(error?.code == .corrupted, "byte \(position) bit \(bit)")
+                }
+            }
+            try writeFile(path, good)
+            #expect(try partition.values() == ["first", "second", "third"])
+        }
+    }
+
+    @Test func `a damaged batch is reported at each look, and what is behind it stays readable`() throws
+    {
+        try log.withPartition { partition in
+            for number in 0..<3 { try partition.append("\(number)") }
+            let path = try log.segments[0]
+            var bad = try readFile(path)
+            bad[batchEnd(bad) + 65] ^= 1
+            try writeFile(path, bad)
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            #expect(try value(cursor) == "0")
+            for _ in 0..<3 { #expect(throws: LogError.self) { try value(cursor) } }
+            cursor.seek(to: Offset(2))
+            #expect(try value(cursor) == "2")
+        }
+    }
+
+    @Test func `a file cut short under a reader is an error`() throws {
+        try log.withPartition { partition in
+            try partition.append("first")
+            try partition.append("second")
+            let path = try log.segments[0]
+            let good = try readFile(path)
+            for count in [0, 10, batchEnd(good), good.count - 1] {
+                try writeFile(path, Array(good.prefix(count)))
+                let error = #expect(throws: LogError.self) { try partition.values() }
+                #expect(error?.code == .corrupted)
+            }
+            try writeFile(path, good)
+        }
+    }
+
+    @Test func `a compressed batch is refused by the name of its codec, again and again`() throws {
+        var batch = KafkaPythonBatches.plain
+        batch[22] |= 4
+        let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }
+        withUnsafeBytes(of: checksum.bigEndian) { batch.replaceSubrange(17..<21, with: $0) }
+        try writeFile(try log.segments[0], batch)
+        try log.withPartition { partition throws in
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            for _ in 0..<2 {
+                let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
+                #expect(error?.code == .newerFormat)
+                #expect(error?.message.contains("zstd") == true)
+            }
+        }
+    }
+
+    private func batchEnd(_ bytes: [UInt8]) -> Int { batchByteCount(bytes, at: 0) }
+}
+
+/// The length of the batch at `position`, from its bytes 8 to 11.
+func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
+    bytes[position + 8..<position + 12].reduce(0) { $0 << 8 | Int($1) } + 12
+}
