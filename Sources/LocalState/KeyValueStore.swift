@@ -82,7 +82,7 @@ public final class KeyValueStore<Key: StoreKey, Value> {
     ///   - name: unique within the task.
     ///   - version: raise it when the meaning of the values changes, but not their serde's name.
     @inlinable
-    package convenience init(name: String, value: Serde<Value>, version: Int = 1) {
+    public convenience init(name: String, value: Serde<Value>, version: Int = 1) {
         self.init(
             name: name, value: value, version: version,
             encoders: Encoders(

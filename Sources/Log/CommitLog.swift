@@ -184,9 +184,11 @@ public final class CommitLog: Sendable {
 
     private func requireNewName(_ name: String, _ catalog: TopicCatalog) throws {
         let lowercase = name.lowercased()
-        let existing = catalog.topics[name] ?? catalog.topics.values.first {
-            $0.name.lowercased() == lowercase
-        }
+        let existing =
+            catalog.topics[name]
+            ?? catalog.topics.values.first {
+                $0.name.lowercased() == lowercase
+            }
         guard let existing else { return }
         guard existing.name != name else {
             throw LogError(

@@ -5,14 +5,16 @@ public import LocalState
 public struct TaskSetup: ~Copyable {
     /// The partition number that the task will read.
     public let partition: Int
-    private let declarations: Declarations
+    @usableFromInline let declarations: Declarations
 
+    @usableFromInline
     package final class Declarations {
         package private(set) var stores: [any EnvironmentStore] = []
 
         package init() {}
 
-        fileprivate func add(_ store: any EnvironmentStore) throws {
+        @usableFromInline
+        func add<Key: StoreKey, Value>(_ store: KeyValueStore<Key, Value>) throws {
             guard !stores.contains(where: { $0.description.name == store.description.name }) else {
                 throw JobError(.refused, "the store '\(store.description.name)' is declared twice")
             }
@@ -29,6 +31,7 @@ public struct TaskSetup: ~Copyable {
     /// - Parameters:
     ///   - name: Unique within the task.
     ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    @inlinable
     public func store<Key: StoreKey, Value>(
         _ name: String, key: Key.Type = Key.self, value: Serde<Value>, version: Int = 1
     ) throws -> KeyValueStore<Key, Value> {

@@ -20,8 +20,12 @@ struct CommandError: Error, CustomStringConvertible {
 
     var description: String { message }
 
-    static func badInput(_ message: String) -> CommandError { .init(exitCode: 65, message: message) }
-    static func notFound(_ message: String) -> CommandError { .init(exitCode: 66, message: message) }
+    static func badInput(_ message: String) -> CommandError {
+        .init(exitCode: 65, message: message)
+    }
+    static func notFound(_ message: String) -> CommandError {
+        .init(exitCode: 66, message: message)
+    }
     static func io(_ message: String) -> CommandError { .init(exitCode: 74, message: message) }
     static func noPermission(_ message: String) -> CommandError {
         .init(exitCode: 77, message: message)

@@ -21,7 +21,8 @@ package final class MemoryLog: JobLog {
         contents.withLock { $0.topics[name] }
     }
 
-    package func createTopic(_ name: String, partitions count: Int, isInternal: Bool) throws -> Topic
+    package func createTopic(_ name: String, partitions count: Int, isInternal: Bool) throws
+        -> Topic
     {
         contents.withLock { contents in
             let topic = Topic(

@@ -77,8 +77,9 @@ public final class TestJob {
     }
 
     /// What was sent to an output and committed, partition by partition, each in its order.
-    public func records<Key, Value>(in output: Output<Key, Value>) throws -> [TestRecord<Key, Value>]
-    {
+    public func records<Key, Value>(in output: Output<Key, Value>) throws -> [TestRecord<
+        Key, Value
+    >] {
         try stepper.runUntilDry()
         guard let topic = try log.existingTopic(output.topic) else { return [] }
         var records: [TestRecord<Key, Value>] = []

@@ -26,7 +26,8 @@ import Testing
             key: "\(origin)|\(text(hour))", to: FlightEnricher.flights, timestamp: time(hour))
     }
 
-    func weather(_ origin: String = "JFK", hour: Int64, precip: Double? = 0, visib: Double? = 10) throws
+    func weather(_ origin: String = "JFK", hour: Int64, precip: Double? = 0, visib: Double? = 10)
+        throws
     {
         try job.send(
             Weather(precip: precip, visib: visib), key: "\(origin)|\(text(hour))",
@@ -45,10 +46,11 @@ import Testing
         try job.records(in: DelaysByCarrier.totals).reduce(into: [:]) { $0[$1.key] = $1.value }
     }
 
-    @Test(arguments: [
-        (0.1, 10.0, "poor"), (0, 2.9, "poor"), (0, 3, "clear"), (nil, nil, "clear"),
-        (nil, 1, "poor"), (0.1, nil, "poor"),
-    ] as [(Double?, Double?, String)])
+    @Test(
+        arguments: [
+            (0.1, 10.0, "poor"), (0, 2.9, "poor"), (0, 3, "clear"), (nil, nil, "clear"),
+            (nil, 1, "poor"), (0.1, nil, "poor"),
+        ] as [(Double?, Double?, String)])
     func `a condition is poor with rain or short sight`(
         _ precip: Double?, _ visib: Double?, _ condition: String
     ) throws {

@@ -44,7 +44,8 @@ struct BatchFuzzTests {
             }
             if batch.count >= 61, Int.random(in: 0..<4, using: &random) > 0 {
                 mend(&batch, at: nextOffset)
-                nextOffset += Int64(batch[23..<27].reduce(0) { $0 << 8 | UInt32($1) } & 0x7fff_ffff) + 1
+                nextOffset +=
+                    Int64(batch[23..<27].reduce(0) { $0 << 8 | UInt32($1) } & 0x7fff_ffff) + 1
             }
             file += batch
         }

@@ -24,7 +24,8 @@ struct CommitLogTests {
         let owner = try CommitLog.open(log.directory.path, as: .owner)
         let path = log.directory.path
         let holder = ProcessInfo.processInfo.processIdentifier
-        await #expect(processExitsWith: .success) { [path = path as String, holder = holder as Int32] in
+        await #expect(processExitsWith: .success) {
+            [path = path as String, holder = holder as Int32] in
             let error = #expect(throws: LogError.self) { try CommitLog.open(path, as: .owner) }
             #expect(error?.code == .directoryInUse)
             #expect(error?.message.contains("process \(holder);") == true)
@@ -32,7 +33,8 @@ struct CommitLogTests {
         try owner.close()
     }
 
-    @Test func `an owner that was killed leaves no lock, and all that it has written`() async throws {
+    @Test func `an owner that was killed leaves no lock, and all that it has written`() async throws
+    {
         let path = log.directory.path
         await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
             let owner = try CommitLog.open(path, as: .owner)
@@ -66,7 +68,8 @@ struct CommitLogTests {
         let path = try log.segments[0]
         try writeFile(path, [1])
         #expect(log.refusal()?.code == .corrupted)
-        #expect(log.refusal()?.code == .corrupted, "and is refused again, not taken for a torn tail")
+        #expect(
+            log.refusal()?.code == .corrupted, "and is refused again, not taken for a torn tail")
         try writeFile(path, [])
         try log.withPartition { #expect($0.leaderEpoch(at: .zero) == 0) }
     }

@@ -24,10 +24,13 @@ struct ConsumerTests {
             let consumer = try Consumer(log, topic: topic, from: .earliest)
             #expect(try consumer.remaining() == 6)
             var read: [String] = []
-            while case let some = try values(consumer, maxRecords: 2), !some.isEmpty { read += some }
+            while case let some = try values(consumer, maxRecords: 2), !some.isEmpty {
+                read += some
+            }
             #expect(read.sorted() == ["0 a", "0 b", "1 a", "1 b", "2 a", "2 b"])
             for number in 0..<3 {
-                #expect(read.filter { $0.hasPrefix("\(number)") } == ["\(number) a", "\(number) b"])
+                #expect(
+                    read.filter { $0.hasPrefix("\(number)") } == ["\(number) a", "\(number) b"])
             }
             #expect(try consumer.remaining() == 0)
         }
@@ -59,7 +62,9 @@ struct ConsumerTests {
         try log.withOwner { log, partition in
             try partition().append("a", "b")
             let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
-            #expect(throws: Refused.self) { try consumer.poll(maxRecords: 9) { _, _ in throw Refused() } }
+            #expect(throws: Refused.self) {
+                try consumer.poll(maxRecords: 9) { _, _ in throw Refused() }
+            }
             #expect(try values(consumer) == ["b"])
         }
     }

@@ -65,7 +65,8 @@ struct DiskFullTests {
         #expect(try again.partition(TestLog.name).values() == ["before", large])
     }
 
-    @Test func `a producer keeps what a full disk refused, and sends it when there is room`() throws {
+    @Test func `a producer keeps what a full disk refused, and sends it when there is room`() throws
+    {
         let disk = try #require(try SmallDisk())
         let log = try CommitLog.open(disk.path, as: .owner)
         let topic = try log.createTopic("t", partitions: 1)

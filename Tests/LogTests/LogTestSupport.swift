@@ -165,7 +165,8 @@ extension Partition {
         }
     }
 
-    func entries(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [Entry] {
+    func entries(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [Entry]
+    {
         let cursor = PartitionCursor(self, from: Offset(offset), isolation: isolation)
         var entries: [Entry] = []
         while try cursor.hasRecord() {
@@ -175,7 +176,8 @@ extension Partition {
         return entries
     }
 
-    func values(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [String] {
+    func values(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [String]
+    {
         try entries(from: offset, isolation).map { String(decoding: $0.value ?? [], as: UTF8.self) }
     }
 }
@@ -202,7 +204,9 @@ struct SeededGenerator: RandomNumberGenerator {
         return word ^ (word >> 31)
     }
 
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255, using: &self) } }
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in .random(in: 0...255, using: &self) }
+    }
 }
 
 /// The seeds of a random test: the one in STREAMJOBS_SEED, or always the same few. A failure names its

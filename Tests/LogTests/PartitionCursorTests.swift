@@ -43,7 +43,8 @@ struct PartitionCursorTests {
             #expect(try value(cursor) == nil)
             try partition.end(producer, with: .abort)
             #expect(try value(cursor) == nil)
-            #expect(cursor.position == Offset(3), "what holds nothing for this reader counts as read")
+            #expect(
+                cursor.position == Offset(3), "what holds nothing for this reader counts as read")
             try partition.append("c")
             #expect(try value(cursor) == "c")
         }
@@ -104,7 +105,8 @@ struct PartitionCursorTests {
         }
     }
 
-    @Test func `a damaged batch is reported at each look, and what is behind it stays readable`() throws
+    @Test func `a damaged batch is reported at each look, and what is behind it stays readable`()
+        throws
     {
         try log.withPartition { partition in
             for number in 0..<3 { try partition.append("\(number)") }

@@ -7,7 +7,8 @@ import Testing
 
 struct PartitionRecoveryTests {
     /// A log with batches "a", "b", "c", stopped as by kill -9, and its file.
-    private func crashedLog(segmentBytes: Int = 1 << 30) throws -> (TestLog, path: String, [UInt8]) {
+    private func crashedLog(segmentBytes: Int = 1 << 30) throws -> (TestLog, path: String, [UInt8])
+    {
         let log = try TestLog(segmentBytes: segmentBytes)
         try log.withPartition(isClean: false) { partition in
             for value in ["a", "b", "c"] { try partition.append(value) }
@@ -98,7 +99,8 @@ struct PartitionRecoveryTests {
     // MARK: Damage
 
     /// Every byte, also those that the checksum leaves out: offset, length, leader epoch.
-    @Test func `a bit that flipped before good batches is refused, and nothing is changed`() throws {
+    @Test func `a bit that flipped before good batches is refused, and nothing is changed`() throws
+    {
         let (log, path, _) = try crashedLog()
         // Now there is a file of leader epochs for the batches to agree with.
         try log.withPartition(isClean: false) { try $0.append("d") }
@@ -125,7 +127,9 @@ struct PartitionRecoveryTests {
 
     @Test func `after a clean stop there is no torn tail, only damage`() throws {
         let log = try TestLog()
-        try log.withPartition { partition in for value in ["a", "b"] { try partition.append(value) } }
+        try log.withPartition { partition in
+            for value in ["a", "b"] { try partition.append(value) }
+        }
         let path = try log.segments[0]
         let whole = try readFile(path)
         for bad in [Array(whole.dropLast()), whole + [0], whole.dropLast() + [9]] {
@@ -186,7 +190,8 @@ struct PartitionRecoveryTests {
         try log.withPartition(isClean: false) { _ = try $0.append("d") }
         try log.withPartition { _ in }
         #expect(
-            String(decoding: try readFile(epochsPath(log)), as: UTF8.self) == "0\n3\n0 0\n1 3\n2 4\n")
+            String(decoding: try readFile(epochsPath(log)), as: UTF8.self)
+                == "0\n3\n0 0\n1 3\n2 4\n")
     }
 
     @Test func `epochs whose file was deleted are found again in the batches`() throws {

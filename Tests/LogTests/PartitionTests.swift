@@ -57,7 +57,9 @@ struct PartitionTests {
             #expect(try partition.values() == ["other", "next"])
             #expect(try partition.values(from: 2) == ["next"])
             #expect(
-                try partition.values(.readUncommitted) == ["aborted", "other", "aborted too", "next"])
+                try partition.values(.readUncommitted) == [
+                    "aborted", "other", "aborted too", "next",
+                ])
         }
     }
 

@@ -31,7 +31,9 @@ struct RecordViewTests {
     }
 
     @Test func `every timestamp is stored as it is`() throws {
-        let times: [Int64] = [5, -1, 0, -62_135_596_800_000, 253_402_300_799_999, .max, .min, .max - 1]
+        let times: [Int64] = [
+            5, -1, 0, -62_135_596_800_000, 253_402_300_799_999, .max, .min, .max - 1,
+        ]
         for start in times.indices {
             let batch = BatchBuilder()
             let rotated = times[start...] + times[..<start]
@@ -47,7 +49,8 @@ struct RecordViewTests {
 
     @Test func `headers keep their order, their doubles, null and empty values`() throws {
         let headers = [
-            Header("a", [1]), Header("a", nil), Header("", []), Header("é", [0, 255]), Header("a", [1]),
+            Header("a", [1]), Header("a", nil), Header("", []), Header("é", [0, 255]),
+            Header("a", [1]),
         ]
         let entries = [Entry(offset: 0, headers: headers), Entry(offset: 1)]
         #expect(try roundTrip(entries) == entries)
@@ -63,7 +66,9 @@ struct RecordViewTests {
     }
 
     @Test func `a kept copy of a record has its bytes and knows null from empty`() throws {
-        for (key, value) in [(nil, nil), ([], []), ([1, 2], nil), (nil, [3])] as [([UInt8]?, [UInt8]?)] {
+        for (key, value) in [(nil, nil), ([], []), ([1, 2], nil), (nil, [3])]
+            as [([UInt8]?, [UInt8]?)]
+        {
             let batch = BatchBuilder()
             try batch.append(key: key, value: value, timestamp: Timestamp(milliseconds: 9))
             let sealed = Array(batch.seal())
@@ -100,7 +105,8 @@ struct RecordViewTests {
             ])
     }
 
-    @Test func `a file that another implementation wrote opens, and its transaction can be ended`() throws
+    @Test func `a file that another implementation wrote opens, and its transaction can be ended`()
+        throws
     {
         try writeFile(
             try log.segments[0], KafkaPythonBatches.plain + KafkaPythonBatches.transactional)

@@ -57,7 +57,9 @@ struct TopicCatalogTests {
     @Test(arguments: [0, -1, 10_001])
     func `an impossible number of partitions is refused`(count: Int) throws {
         try withOwner { log throws in
-            let error = #expect(throws: LogError.self) { try log.createTopic("t", partitions: count) }
+            let error = #expect(throws: LogError.self) {
+                try log.createTopic("t", partitions: count)
+            }
             #expect(error?.code == .invalidArgument)
         }
     }
@@ -135,7 +137,9 @@ struct TopicCatalogTests {
         try withOwner { _ in }
         try FileManager.default.createDirectory(
             atPath: directory.path + "/t-0", withIntermediateDirectories: false)
-        let names = ["t-0/00000000000000000000.log", "t-0/leader-epoch-checkpoint.tmp", "topics.tmp"]
+        let names = [
+            "t-0/00000000000000000000.log", "t-0/leader-epoch-checkpoint.tmp", "topics.tmp",
+        ]
         for name in names {
             let path = directory.path + "/" + name
             #expect(FileManager.default.createFile(atPath: path, contents: nil))

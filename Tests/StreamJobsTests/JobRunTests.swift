@@ -65,7 +65,8 @@ import Testing
         #expect(try run().hadNothingToDo)
     }
 
-    @Test func `a poison record stops the job by name and place, and leaves nothing behind`() throws {
+    @Test func `a poison record stops the job by name and place, and leaves nothing behind`() throws
+    {
         let topic = try log.createTopic("lines", partitions: 1)
         let producer = Producer(log)
         for line in ["ant bee", "cat poison dog"] {
@@ -76,7 +77,8 @@ import Testing
         #expect(error?.code == .userCodeFailed)
         #expect(
             error?.message
-                == "the task WordSplitter-0 failed at lines-0 offset 1, key null: this word is poison")
+                == "the task WordSplitter-0 failed at lines-0 offset 1, key null: this word is poison"
+        )
         #expect(try WordOutput(log).counts["cat"] == nil)
     }
 

@@ -9,7 +9,8 @@ final class TemporaryDirectory {
     let path: String
 
     init() throws {
-        path = FileManager.default.temporaryDirectory
+        path =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("streamjobs-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
@@ -104,7 +105,9 @@ struct WordOutput: Equatable {
         var values: [String: [Int64]] = [:]
         let consumer = try Consumer(log, topic: log.topic(name), from: .earliest)
         _ = try consumer.poll(maxRecords: .max) { _, record in
-            let key = record.withKey { String(decoding: $0 ?? .init(start: nil, count: 0), as: UTF8.self) }
+            let key = record.withKey {
+                String(decoding: $0 ?? .init(start: nil, count: 0), as: UTF8.self)
+            }
             let value = record.withValue { bytes in
                 bytes.map { $0.reduce(Int64(0)) { ($0 << 8) | Int64($1) } }
             }

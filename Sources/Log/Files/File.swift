@@ -17,7 +17,8 @@ func systemError(_ action: String, _ path: String, _ number: Int32 = errno) -> L
         return LogError(.permissionDenied, "no permission to \(action) \(path): \(reason)")
     case ENOSPC, EDQUOT:
         return LogError(
-            .noSpace, "the disk is full: could not \(action) \(path); free some space and try again")
+            .noSpace, "the disk is full: could not \(action) \(path); free some space and try again"
+        )
     default:
         return LogError(.io, "could not \(action) \(path): \(reason) (errno \(number))")
     }

@@ -44,7 +44,8 @@ struct BatchScanner {
                 while used < count {
                     let rest = UnsafeRawBufferPointer(rebasing: bytes[used...])
                     let header = try BatchHeader(rest)
-                    guard header.batchByteCount <= Limits.batchBytesMax + BatchHeader.byteCount else {
+                    guard header.batchByteCount <= Limits.batchBytesMax + BatchHeader.byteCount
+                    else {
                         throw MalformedBatch.field("batch of \(header.batchByteCount) bytes")
                     }
                     let batch = UnsafeRawBufferPointer(rebasing: rest.prefix(header.batchByteCount))
@@ -104,7 +105,9 @@ struct BatchScanner {
         }
     }
 
-    private static func isGoodBatch(_ bytes: UnsafeRawBufferPointer, atOrAbove offset: Int64) -> Bool {
+    private static func isGoodBatch(_ bytes: UnsafeRawBufferPointer, atOrAbove offset: Int64)
+        -> Bool
+    {
         guard bytes.count >= BatchHeader.byteCount,
             bytes[BatchHeader.Position.magic] == UInt8(BatchHeader.currentMagic)
         else { return false }

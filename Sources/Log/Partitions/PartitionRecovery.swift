@@ -19,7 +19,8 @@ enum PartitionRecovery {
         guard let start = offsets.first else {
             throw LogError(
                 .corrupted,
-                "\(directory) has lost its segments: there is no .log file; put them back from a copy")
+                "\(directory) has lost its segments: there is no .log file; put them back from a copy"
+            )
         }
         var state = Partition.State(segments: [], ends: EndOffsets(start: start))
         state.leaderEpochs = try LeaderEpochs(directory: directory, mayBeStale: false)

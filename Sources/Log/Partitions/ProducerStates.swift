@@ -49,7 +49,9 @@ package struct ProducerStates {
     }
 
     /// Throws `producerFenced` if a batch of `producer` must not be appended any more.
-    package func admit(_ producer: ProducerStamp, isTransactional: Bool, to partition: TopicPartition)
+    package func admit(
+        _ producer: ProducerStamp, isTransactional: Bool, to partition: TopicPartition
+    )
         throws
     {
         guard let state = states[producer.id] else { return }
@@ -65,7 +67,9 @@ package struct ProducerStates {
             "\(producer) begins a transaction in \(partition) while epoch \(state.epoch) is open")
     }
 
-    package mutating func dataAppended(_ producer: ProducerStamp, isTransactional: Bool, at offset: Offset) {
+    package mutating func dataAppended(
+        _ producer: ProducerStamp, isTransactional: Bool, at offset: Offset
+    ) {
         var state = states[producer.id] ?? State(epoch: producer.epoch)
         state.epoch = producer.epoch
         if isTransactional, state.firstOpen == nil { state.firstOpen = offset }

@@ -134,7 +134,8 @@ package final class BatchBuilder {
         return count
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer?, to pointer: inout UnsafeMutableRawPointer) {
+    private func write(_ bytes: UnsafeRawBufferPointer?, to pointer: inout UnsafeMutableRawPointer)
+    {
         Varint.write(Int64(bytes?.count ?? -1), to: &pointer)
         if let bytes { pointer.copy(bytes) }
     }

@@ -60,7 +60,9 @@ struct ByteReader {
             let byte = bytes[position]
             position += 1
             result |= UInt64(byte & 0x7f) << shift
-            if byte < 0x80 { return Int64(bitPattern: result >> 1) ^ -Int64(bitPattern: result & 1) }
+            if byte < 0x80 {
+                return Int64(bitPattern: result >> 1) ^ -Int64(bitPattern: result & 1)
+            }
             shift += 7
         }
         throw .field("a variable-length integer has more than \(Varint.byteCountMax) bytes")

@@ -78,7 +78,8 @@ public struct RecordView: ~Copyable {
                     throw MalformedBatch.field("a header's key is null")
                 }
                 let value = try reader.nullableBytes()
-                headers.append(Header(String(decoding: key, as: UTF8.self), value.map { Array($0) }))
+                headers.append(
+                    Header(String(decoding: key, as: UTF8.self), value.map { Array($0) }))
             }
             return headers
         } catch {

@@ -30,7 +30,8 @@ struct FieldReader {
         let version = try take(UInt8.self)
         guard version <= newest else {
             throw JobError(
-                .refused, "\(what) is of format \(version), written by a newer version; use that one")
+                .refused,
+                "\(what) is of format \(version), written by a newer version; use that one")
         }
     }
 

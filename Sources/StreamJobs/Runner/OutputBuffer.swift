@@ -32,7 +32,8 @@ struct OutputBuffer {
 
     init(_ outputs: [(outlet: Outlet, partitions: [any JobLogPartition])]) {
         destinations = outputs.map { output in
-            Destination(outlet: output.outlet, targets: output.partitions.map { Target(partition: $0) })
+            Destination(
+                outlet: output.outlet, targets: output.partitions.map { Target(partition: $0) })
         }
         slots = []
         for (slot, output) in outputs.enumerated() {

@@ -17,7 +17,8 @@ enum WorkerThread {
             }, box.toOpaque())
         guard error == 0 else {
             box.release()
-            throw JobError(.refused, "no thread could be started: \(String(cString: strerror(error)))")
+            throw JobError(
+                .refused, "no thread could be started: \(String(cString: strerror(error)))")
         }
         return thread
     }

@@ -4,7 +4,8 @@ import StreamJobsLog
 
 struct ProduceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "produce", abstract: "Writes records to a topic: lines, or the rows of a CSV file.",
+        commandName: "produce",
+        abstract: "Writes records to a topic: lines, or the rows of a CSV file.",
         discussion: """
             Without --csv each line of FILE, or of standard input, is a record's value. With --csv each \
             row is a JSON object: a field is a number if it is one in JSON, null if it is empty or NA, a \
@@ -28,7 +29,8 @@ struct ProduceCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The column with the records' timestamps; the time now unless given.", valueName: "col"))
+            "The column with the records' timestamps; the time now unless given.", valueName: "col")
+    )
     var timestampColumn: String?
 
     @Flag(help: "Send the rows in the order of their timestamps.")

@@ -21,7 +21,8 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Time between two commits while there is work, such as 200ms or 5s.", valueName: "time"))
+            "Time between two commits while there is work, such as 200ms or 5s.", valueName: "time")
+    )
     var commitInterval = DurationArgument(RunSettings.defaultCommitInterval)
 
     @Option(

@@ -34,7 +34,8 @@ struct CSVFile {
         columns = header.fields.map { String(decoding: $0, as: UTF8.self) }
         let repeated = Dictionary(grouping: columns, by: \.self).first { $0.value.count > 1 }
         if let repeated {
-            throw CommandError.badInput("\(path) line 1: the column '\(repeated.key)' is named twice")
+            throw CommandError.badInput(
+                "\(path) line 1: the column '\(repeated.key)' is named twice")
         }
         while true {
             let start = cursor.position
@@ -163,7 +164,8 @@ struct CSVCursor {
         let start = position
         while position < bytes.count {
             let byte = bytes[position]
-            if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
+            if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r")
+            {
                 break
             }
             position += 1

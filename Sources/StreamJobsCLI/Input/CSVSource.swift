@@ -49,6 +49,8 @@ struct CSVSource {
     private func partial(_ error: any Error, _ count: Int, _ row: CSVFile.Row) -> CommandError {
         CommandError(
             exitCode: ExitCodes.code(of: error),
-            message: "\(file.path) line \(row.line): \(error); the \(count) records before it are written")
+            message:
+                "\(file.path) line \(row.line): \(error); the \(count) records before it are written"
+        )
     }
 }
