@@ -19,7 +19,7 @@ public struct Topic: Sendable, Hashable {
     }
 
     /// Throws `invalidTopicName` where Kafka would: the name becomes the name of a directory.
-    static func validate(_ name: String) throws {
+    package static func validate(_ name: String) throws {
         let isLegal = name.utf8.allSatisfy {
             switch $0 {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

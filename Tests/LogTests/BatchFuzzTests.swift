@@ -62,8 +62,7 @@ struct BatchFuzzTests {
         store(Int32(batch.count - 12), at: 8)
         store(Int32(0), at: 12)
         batch[16] = 2
-        let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }
-        store(checksum, at: 17)
+        mendChecksum(&batch)
     }
 
     @Test(.timeLimit(.minutes(2)), arguments: seeds(4))

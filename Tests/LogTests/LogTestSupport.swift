@@ -35,7 +35,8 @@ struct TestLog {
         try withOwner { log, _ in try log.createTopic("t", partitions: 1) }
     }
 
-    /// Opens as the owner for the call; a stop that is not clean is as after kill -9.
+    /// Opens as the owner for the call; a stop that is not clean is as after kill -9. (A closure whose
+    /// only `try` is within `#expect` must say `throws`: the compiler does not look into macros.)
     @discardableResult
     func withOwner<R>(isClean: Bool = true, _ body: (CommitLog, () throws -> Partition) throws -> R)
         throws -> R
@@ -188,6 +189,17 @@ func bytes(_ hexadecimal: String) -> [UInt8] {
     return stride(from: 0, to: digits.count, by: 2).map {
         UInt8(digits[$0] << 4 | digits[$0 + 1])
     }
+}
+
+/// The length of the batch at `position`, from its bytes 8 to 11.
+func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
+    bytes[position + 8..<position + 12].reduce(0) { $0 << 8 | Int($1) } + 12
+}
+
+/// Gives a changed batch the checksum that it needs to be believed.
+func mendChecksum(_ batch: inout [UInt8]) {
+    let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }
+    withUnsafeBytes(of: checksum.bigEndian) { batch.replaceSubrange(17..<21, with: $0) }
 }
 
 /// SplitMix64: small, and the same everywhere.

@@ -122,6 +122,24 @@ struct PartitionCursorTests {
         }
     }
 
+    @Test func `a record that cannot be true is reported at each look, not skipped`() throws {
+        try log.withPartition { try $0.append("a", "b", "c") }
+        var batch = try readFile(try log.segments[0])
+        // The second record begins at byte 69, the length of its value is the sixth byte.
+        batch[74] = 0x7e
+        mendChecksum(&batch)
+        try writeFile(try log.segments[0], batch)
+        try log.withPartition { partition throws in
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            #expect(try value(cursor) == "a")
+            for _ in 0..<3 {
+                let error = #expect(throws: LogError.self) { try value(cursor) }
+                #expect(error?.code == .corrupted)
+            }
+            #expect(cursor.position == Offset(1))
+        }
+    }
+
     @Test func `a file cut short under a reader is an error`() throws {
         try log.withPartition { partition in
             try partition.append("first")
@@ -140,8 +158,7 @@ struct PartitionCursorTests {
     @Test func `a compressed batch is refused by the name of its codec, again and again`() throws {
         var batch = KafkaPythonBatches.plain
         batch[22] |= 4
-        let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }
-        withUnsafeBytes(of: checksum.bigEndian) { batch.replaceSubrange(17..<21, with: $0) }
+        mendChecksum(&batch)
         try writeFile(try log.segments[0], batch)
         try log.withPartition { partition throws in
             let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
@@ -154,9 +171,4 @@ struct PartitionCursorTests {
     }
 
     private func batchEnd(_ bytes: [UInt8]) -> Int { batchByteCount(bytes, at: 0) }
-}
-
-/// The length of the batch at `position`, from its bytes 8 to 11.
-func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
-    bytes[position + 8..<position + 12].reduce(0) { $0 << 8 | Int($1) } + 12
 }

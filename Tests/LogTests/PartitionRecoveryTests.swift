@@ -125,6 +125,39 @@ struct PartitionRecoveryTests {
         #expect(try log.withPartition { try $0.values() } == ["a", "b", "c", "d"])
     }
 
+    /// The checksum leaves it out; believed, it would make the good batches behind it look stale.
+    @Test func `a base offset that flipped is refused, without a file of epochs too`() throws {
+        let (log, path, whole) = try crashedLog()
+        let start = starts(whole)[1]
+        for position in start..<start + 8 {
+            for bit in 0..<8 {
+                var bad = whole
+                bad[position] ^= 1 << bit
+                try writeFile(path, bad)
+                #expect(log.refusal()?.message.contains("at byte \(start) (offset 1)") == true)
+                #expect(try readFile(path) == bad)
+            }
+        }
+    }
+
+    @Test func `numbers at their limits are neither believed nor a trap`() throws {
+        let (log, path, whole) = try crashedLog()
+        try writeFile(path, [0x7f] + [UInt8](repeating: 0xff, count: 7) + whole[8...])
+        #expect(log.refusal()?.message.contains("at byte 0") == true)
+
+        // Each batch says that it holds 2^31 offsets; a segment counts to 2^32.
+        let batch = BatchBuilder()
+        try batch.append(String(repeating: "x", count: 5000))
+        var bytes = Array(batch.seal())
+        bytes.replaceSubrange(23..<27, with: [0x7f, 0xff, 0xff, 0xff])
+        mendChecksum(&bytes)
+        var second = bytes
+        second[4] = 0x80
+        try writeFile(path, bytes + second)
+        try log.withPartition { #expect($0.logEndOffset == Offset(1 << 31)) }
+        #expect(try readFile(path) == bytes)
+    }
+
     @Test func `after a clean stop there is no torn tail, only damage`() throws {
         let log = try TestLog()
         try log.withPartition { partition in

@@ -20,4 +20,8 @@ final class DirectoryLock: Sendable {
         var text = "\(getpid())\n"
         try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0), at: 0) }
     }
+
+    // Closing would leave the lock to a child that this process has forked and that has not yet got to
+    // its exec: the lock belongs to the open file, which both have.
+    deinit { _ = flock(file.descriptor, LOCK_UN) }
 }

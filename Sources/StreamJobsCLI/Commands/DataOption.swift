@@ -6,6 +6,13 @@ struct DataOption: ParsableArguments {
     @Option(name: .customLong("data"), help: "The data directory.")
     var directory = "./data"
 
-    func openToWrite() throws -> CommitLog { try CommitLog.open(directory, as: .owner) }
     func openToRead() throws -> CommitLog { try CommitLog.open(directory, as: .observer) }
+
+    /// The directory must be there: a mistyped one is not made by running a job in it.
+    func openToWrite() throws -> CommitLog {
+        _ = try openToRead()
+        return try CommitLog.open(directory, as: .owner)
+    }
+
+    func openOrCreate() throws -> CommitLog { try CommitLog.open(directory, as: .owner) }
 }

@@ -19,7 +19,8 @@ struct TopicsCommand: ParsableCommand {
         @OptionGroup var data: DataOption
 
         func run() throws {
-            let log = try data.openToWrite()
+            try Topic.validate(name)
+            let log = try data.openOrCreate()
             let topic = try log.createTopic(name, partitions: partitions)
             try log.close()
             let noun = topic.partitionCount == 1 ? "partition" : "partitions"
