@@ -42,6 +42,9 @@ public struct Repartition<Key, Value>: Sendable {
     public let output: Output<Key, Value>
     public let input: Input<Key, Value>
 
+    /// A record is to be sent with a timestamp that its task's event time has not passed (that of a record
+    /// which is not late, or of a timer less a millisecond): otherwise it is late at the other end, and
+    /// its place among others may differ from run to run.
     /// - Parameter name: Unique within the job. The topic is `<job>-<name>-repartition`.
     public init(_ name: String, key: Serde<Key>, value: Serde<Value>) {
         output = Output(name, key: key, value: value, isInternal: true)

@@ -58,8 +58,9 @@ struct PartitionFaultTests {
             let segment = path + "/t-0/00000000000000000000.log"
             let before = try readFile(segment)
             signal(SIGXFSZ, SIG_IGN)
-            var limit = rlimit(rlim_cur: 1000, rlim_max: RLIM_INFINITY)
-            #expect(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
+            var limit = rlimit(rlim_cur: 1000, rlim_max: rlim_t.max)
+            let isLimited = setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0
+            #expect(isLimited)
             let large = String(repeating: "x", count: 2000)
             let error = #expect(throws: LogError.self) { try partition.append(large) }
             #expect(error?.code == .io && error?.message.contains(segment) == true)

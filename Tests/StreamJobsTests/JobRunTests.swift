@@ -13,7 +13,7 @@ import Testing
         log = try CommitLog.open(directory.path, as: .owner)
     }
 
-    func run(threads: Int = 2, _ job: Job = wordJob) throws -> RunSummary {
+    func run(threads: Int = 2, job: Job = wordJob) throws -> RunSummary {
         try JobRun(
             job, on: log,
             settings: RunSettings(
@@ -112,6 +112,26 @@ import Testing
         }
         // The windows that are still open close at the end of a bounded run.
         _ = try run()
+        #expect(try WordOutput(log).isExactly(input))
+    }
+
+    @Test func `what one job has left open hides nothing of another's`() throws {
+        var generator = SeededGenerator.seeded()
+        let input = WordInput(lines: 50, using: &generator)
+        try input.produce(to: log)
+        let other = Job("other", WordSplitter.self)
+        _ = try run(job: other)
+        // A transaction that nobody has ended, in every topic of the other job.
+        for topic in log.topics where topic.name.contains("other") {
+            let batch = BatchBuilder()
+            try batch.append(key: nil, value: nil, timestamp: .now())
+            try withExtendedLifetime(batch) {
+                _ = try log.partition(topic.partitions[0]).append(
+                    batch.seal(producer: ProducerStamp(id: 999, epoch: 0), isTransactional: true))
+            }
+        }
+        _ = try run()
+        #expect(try run().hadNothingToDo)
         #expect(try WordOutput(log).isExactly(input))
     }
 }

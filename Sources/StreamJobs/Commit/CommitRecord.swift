@@ -164,9 +164,7 @@ struct StoredPosition {
 extension PositionKey {
     func encoded() -> [UInt8] {
         var fields = FieldWriter()
-        fields.put(topicID)
-        fields.put(partition.rawValue)
-        fields.put(upstream)
+        fields.put(self)
         return fields.bytes
     }
 
@@ -194,6 +192,12 @@ extension EventTimer {
 }
 
 extension FieldWriter {
+    mutating func put(_ key: PositionKey) {
+        put(key.topicID)
+        put(key.partition.rawValue)
+        put(key.upstream)
+    }
+
     fileprivate mutating func put(_ id: TopicID) {
         put(id.high)
         put(id.low)

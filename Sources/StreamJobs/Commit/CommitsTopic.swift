@@ -1,29 +1,32 @@
-// The log's own record of the commits of all jobs: (job, task, k), written in the same transaction as the
+// The log's own record of a job's commits: (task, k, positions), written in the same transaction as the
 // outputs. With it, state that is missing or older than the log is noticed, where reading on would send
-// everything again (FAULTS D12).
+// everything again (FAULTS D12). Each job has a topic of its own, so that what another job has left open
+// hides nothing.
+//
+// key: the task's name; value: version 1, k, count of positions, and each: topic id (16), partition,
+// upstream task (0 for a source), offset.
 
 import StreamJobsLog
 
 enum CommitsTopic {
-    static let name = "__commits"
+    static func name(of job: Job) -> String { "__commits-\(job.name)" }
 
-    static func open(_ log: any JobLog) throws -> any JobLogPartition {
+    static func open(_ log: any JobLog, for job: Job) throws -> any JobLogPartition {
+        let name = name(of: job)
         if try log.existingTopic(name) == nil {
             _ = try log.createTopic(name, partitions: 1, isInternal: true)
         }
         return try log.logPartition(TopicPartition(name, PartitionID(0)))
     }
 
-    /// key: job, a zero byte, task; value: version 1, k.
     static func append(
         _ number: Int64, of task: TaskCore, to commits: any JobLogPartition,
         as producer: ProducerStamp
     ) throws -> AppendedRange {
-        let batch = BatchBuilder(capacity: 256)
-        var fields = FieldWriter(version: 1)
-        fields.put(number)
-        try task.commitKey.withUnsafeBytes { key in
-            try fields.bytes.withUnsafeBytes { value in
+        let batch = BatchBuilder(capacity: 512)
+        let value = encode(number, task.positions)
+        try Array(task.name.utf8).withUnsafeBytes { key in
+            try value.withUnsafeBytes { value in
                 try batch.append(key: key, value: value, timestamp: .now())
             }
         }
@@ -34,28 +37,37 @@ enum CommitsTopic {
         return AppendedRange(partition: commits, first: offset, last: offset)
     }
 
-    static func key(job: String, task: String) -> [UInt8] {
-        Array(job.utf8) + [0] + Array(task.utf8)
+    private static func encode(
+        _ number: Int64, _ positions: [(PositionKey, InputPosition)]
+    ) -> [UInt8] {
+        var fields = FieldWriter(version: 1)
+        fields.put(number)
+        fields.put(Int32(positions.count))
+        for (key, position) in positions {
+            fields.put(key)
+            fields.put(position.offset.rawValue)
+        }
+        return fields.bytes
     }
 
-    /// The number of the last commit of each task of `job`.
-    static func lastCommits(of job: String, in commits: any JobLogPartition) throws -> [[UInt8]:
-        Int64]
-    {
-        var last: [[UInt8]: Int64] = [:]
-        let prefix = Array(job.utf8) + [0]
+    /// The number of the last commit of each task, by its name.
+    static func lastCommits(in commits: any JobLogPartition) throws -> [String: Int64] {
+        var last: [String: Int64] = [:]
         let cursor = commits.makeCursor(from: commits.startOffset)
         while try cursor.hasRecord() {
             try cursor.withRecord { record in
-                let key = record.withKey { $0.map { Array($0) } ?? [] }
-                guard key.starts(with: prefix) else { return }
-                let value = record.withValue { $0.map { Array($0) } ?? [] }
-                var fields = FieldReader(value, "\(name) offset \(record.offset)")
+                let task = record.withKey { String(decoding: $0 ?? .empty, as: UTF8.self) }
+                let value = record.withValue { Array($0 ?? .empty) }
+                var fields = FieldReader(value, "\(commits.name) offset \(record.offset)")
                 try fields.requireVersion(upTo: 1)
-                last[key] = try fields.take(Int64.self)
+                last[task] = try fields.take(Int64.self)
             }
             cursor.take()
         }
         return last
     }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate static var empty: UnsafeRawBufferPointer { .init(start: nil, count: 0) }
 }

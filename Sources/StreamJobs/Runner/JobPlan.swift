@@ -34,6 +34,7 @@ struct JobPlan {
     /// Throws `noSuchTopic` or `refused`, naming the job, the task and what to do.
     init(_ job: Job, on log: any JobLog) throws {
         self.job = job
+        try Self.requireTopicName(job.name, "the job's name")
         guard !job.kinds.isEmpty else {
             throw JobError(.refused, "the job '\(job.name)' has no tasks")
         }
@@ -78,6 +79,7 @@ struct JobPlan {
         guard !inputs.isEmpty else {
             throw JobError(.refused, "the task \(kind.name) of the job '\(job.name)' has no input")
         }
+        try requireTopicName(kind.name, "the task's name")
         let taskCount = counts.first ?? 1
         let outputs = try kind.outputs.map { outlet in
             let topic =
@@ -89,6 +91,15 @@ struct JobPlan {
                 partitionCount: existing ?? planned?.partitionCount ?? taskCount)
         }
         return PlannedKind(kind: kind, taskCount: taskCount, inputs: inputs, outputs: outputs)
+    }
+
+    /// Names become parts of topics' and directories' names.
+    private static func requireTopicName(_ name: String, _ what: String) throws {
+        do {
+            try Topic.validate(name)
+        } catch {
+            throw JobError(.refused, "\(what) becomes part of a topic's name, and \(error)")
+        }
     }
 
     private static func source(

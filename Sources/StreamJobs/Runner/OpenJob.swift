@@ -25,7 +25,7 @@ final class OpenJob {
         self.log = log
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
-        commits = try CommitsTopic.open(log)
+        commits = try CommitsTopic.open(log, for: job)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
                 try open(kind, partition, state)
@@ -71,7 +71,7 @@ final class OpenJob {
         let written = outputs.flatMap(\.partitions) + [commits]
         let unconfirmed = try CommitRecovery.resolve(restored, task: name, outputs: written)
         let task = TaskCore(
-            name: name, job: plan.job.name, partition: partition, calls: calls,
+            name: name, partition: partition, calls: calls,
             environment: environment, stores: declarations.stores,
             outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
         task.commit.unconfirmed = unconfirmed
@@ -86,10 +86,10 @@ final class OpenJob {
     }
 
     private func requireSameCommits() throws {
-        let last = try CommitsTopic.lastCommits(of: plan.job.name, in: commits)
+        let last = try CommitsTopic.lastCommits(in: commits)
         for task in tasks {
             try CommitRecovery.requireSameCommit(
-                task.commit.number, task: task.name, inLog: last[task.commitKey] ?? 0)
+                task.commit.number, task: task.name, inLog: last[task.name] ?? 0)
         }
     }
 

@@ -11,8 +11,6 @@ final class TaskCore {
     let partition: Int
     let number: UInt32
     let environment: StateEnvironment
-    /// The task's key in the commits topic.
-    let commitKey: [UInt8]
     let newProducerID: () throws -> Int64
     /// As they were when the task was opened.
     let restoredPositions: [PositionKey: StoredPosition]
@@ -43,14 +41,13 @@ final class TaskCore {
     private(set) var sourceRecordCount = 0
 
     init(
-        name: String, job: String, partition: Int, calls: TaskCalls,
+        name: String, partition: Int, calls: TaskCalls,
         environment: StateEnvironment, stores: [any EnvironmentStore], outputs: OutputBuffer,
         restored: RestoredTask, newProducerID: @escaping () throws -> Int64
     ) {
         self.name = name
         self.newProducerID = newProducerID
         restoredPositions = restored.positions
-        commitKey = CommitsTopic.key(job: job, task: name)
         self.partition = partition
         self.calls = calls
         self.environment = environment
@@ -230,6 +227,9 @@ final class TaskCore {
     }
 
     // MARK: Positions
+
+    /// Where all inputs are.
+    var positions: [(PositionKey, InputPosition)] { inputs.flatMap(\.positions) }
 
     /// The positions that differ from the committed ones.
     var changedPositions: [(PositionKey, InputPosition, topic: String)] {
