@@ -1,6 +1,6 @@
 // All sizes, limits and defaults of the runner, each with its unit and reason.
 
-enum Limits {
+package enum Limits {
     /// Time between two commits while there is work: long enough that flushes (about 1 ms a partition)
     /// are a small part of it, short enough that outputs seem immediate.
     static let commitInterval = Duration.milliseconds(200)
@@ -10,7 +10,7 @@ enum Limits {
     /// Records that a task takes before the next task of its thread has its turn.
     static let turnRecords = 512
     /// Bytes kept of one upstream task's records while others are waited for.
-    static let upstreamQueueBytes = 1024 * 1024
+    package static let upstreamQueueBytes = 1024 * 1024
     /// In live runs, a source that had nothing for so long is left out of event time.
     static let idleTimeout = Duration.seconds(30)
     /// How long a waiting thread sleeps at most before it looks at the clock and for a stop.

@@ -8,13 +8,14 @@
 //                                                 are skipped and read again when its queue is empty
 
 import DequeModule
-import StreamJobsLog
+package import StreamJobsLog
 
-final class InternalInput: TaskInput {
-    let route: Int
-    let partition: any JobLogPartition
+package final class InternalInput: TaskInput {
+    package let route: Int
+    package let partition: any JobLogPartition
     private let cursor: any JobLogCursor
     private let mode: RunMode
+    private let queueBytesMax: Int
     private var upstreams: [Upstream]
     private let indexOfTask: [UInt32: Int]
     /// How many records and marks were ever put into a queue.
@@ -46,13 +47,15 @@ final class InternalInput: TaskInput {
 
     /// - Parameter upstreams: The tasks that write the topic, in the order of the plan, and what was
     ///   committed of each.
-    init(
+    package init(
         _ partition: any JobLogPartition, route: Int,
-        upstreams: [(task: UInt32, position: InputPosition)], mode: RunMode
+        upstreams: [(task: UInt32, position: InputPosition)], mode: RunMode,
+        queueBytesMax: Int = Limits.upstreamQueueBytes
     ) {
         self.partition = partition
         self.route = route
         self.mode = mode
+        self.queueBytesMax = queueBytesMax
         self.upstreams = upstreams.map { Upstream(task: $0.task, position: $0.position) }
         indexOfTask = Dictionary(
             uniqueKeysWithValues: upstreams.enumerated().map { ($1.task, $0) })
@@ -60,13 +63,13 @@ final class InternalInput: TaskInput {
         cursor = partition.makeCursor(from: first)
     }
 
-    var isFirst: Bool { false }
+    package var isFirst: Bool { false }
 
-    var watermark: Timestamp? {
+    package var watermark: Timestamp? {
         upstreams.lazy.filter { !self.hasEnded($0) }.map(\.position.time).min()
     }
 
-    var positions: [(PositionKey, InputPosition)] {
+    package var positions: [(PositionKey, InputPosition)] {
         upstreams.map { upstream in
             let key = PositionKey(
                 topicID: partition.topicID, partition: partition.name.partition,
@@ -79,7 +82,7 @@ final class InternalInput: TaskInput {
         mode == .bounded(run: upstream.position.endedRun)
     }
 
-    func state() throws -> InputState {
+    package func state() throws -> InputState {
         if chosen == nil {
             takeMarks()
             chosen = choose()
@@ -92,7 +95,7 @@ final class InternalInput: TaskInput {
         return upstreams.allSatisfy(hasEnded) ? .ended : .waiting
     }
 
-    func take(_ body: (borrowing RecordView) throws -> Void) throws {
+    package func take(_ body: (borrowing RecordView) throws -> Void) throws {
         guard let chosen, let item = upstreams[chosen].queue.first else {
             preconditionFailure("state() has found no record")
         }
@@ -181,7 +184,7 @@ final class InternalInput: TaskInput {
                     + "not have (was a task type renamed, or the number of partitions changed?)")
         }
         guard record.offset >= upstreams[index].resume, !upstreams[index].isBehind else { return }
-        guard upstreams[index].queueBytes < Limits.upstreamQueueBytes else {
+        guard upstreams[index].queueBytes < queueBytesMax else {
             upstreams[index].isBehind = true
             return
         }

@@ -7,9 +7,9 @@
 //
 // All big-endian.
 
-import StreamJobsLog
+package import StreamJobsLog
 
-enum InternalRecord {
+package enum InternalRecord {
     /// The number of the task with that name: its CRC-32C, which does not change when tasks are added
     /// (the plan makes sure that no two are equal).
     static func taskNumber(_ name: String) -> UInt32 {
@@ -17,9 +17,9 @@ enum InternalRecord {
         return checksum == 0 ? 1 : checksum
     }
 
-    static func headers(task: UInt32) -> [Header] { [Header("t", bytes(task))] }
+    package static func headers(task: UInt32) -> [Header] { [Header("t", bytes(task))] }
 
-    static func headers(task: UInt32, watermark: Timestamp, endOf run: Int64?) -> [Header] {
+    package static func headers(task: UInt32, watermark: Timestamp, endOf run: Int64?) -> [Header] {
         var headers = [Header("t", bytes(task)), Header("w", bytes(watermark.milliseconds))]
         if let run { headers.append(Header("e", bytes(run))) }
         return headers
