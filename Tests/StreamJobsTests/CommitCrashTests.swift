@@ -55,6 +55,7 @@ import Testing
         _ = try JobRun(wordJob, on: log, settings: RunSettings(threads: 1, untilEnd: true)).run()
         let output = try WordOutput(log)
         #expect(output.isExactly(input), "crashes before the steps \(crashes)")
+        #expect(output.isInOrder(of: input), "crashes before the steps \(crashes)")
         return steps
     }
 }

@@ -60,6 +60,16 @@ struct WordInput {
             .reduce(into: [:]) { $0[String($1), default: 0] += 1 }
     }
 
+    /// In a bounded run a word's records come in the order of their timestamps.
+    var chains: [String: Int64] {
+        lines.reduce(into: [:]) { chains, line in
+            for word in line.text.split(separator: " ") {
+                chains[String(word)] = WordCounter.chain(
+                    chains[String(word)] ?? 0, line.timestamp)
+            }
+        }
+    }
+
     var seconds: [String: Int64] {
         lines.reduce(into: [:]) { sums, line in
             for word in line.text.split(separator: " ") {
@@ -87,10 +97,12 @@ struct WordInput {
 struct WordOutput: Equatable {
     /// Every record of a key, in order.
     var counts: [String: [Int64]] = [:]
+    var chains: [String: [Int64]] = [:]
     var seconds: [String: [Int64]] = [:]
 
     init(_ log: CommitLog) throws {
         counts = try Self.read("counts", log)
+        chains = try Self.read("chains", log)
         seconds = try Self.read("seconds", log)
     }
 
@@ -99,6 +111,11 @@ struct WordOutput: Equatable {
         let totals = counts.mapValues { $0.last ?? 0 }
         let rises = counts.values.allSatisfy { $0 == Array(1...Int64($0.count)) }
         return rises && totals == input.totals && seconds == input.seconds.mapValues { [$0] }
+    }
+
+    /// Whether every word's records came in the order of a bounded run.
+    func isInOrder(of input: WordInput) -> Bool {
+        chains.mapValues { $0.last ?? 0 } == input.chains
     }
 
     private static func read(_ name: String, _ log: CommitLog) throws -> [String: [Int64]] {
