@@ -8,7 +8,17 @@ import Synchronization
 final class StopRequest: Sendable {
     private let signalNumber = Atomic<Int32>(0)
     private let changed = AppendSignal()
+    /// Becomes readable when the stop is asked for: for those who wait in poll(2).
+    let descriptor: Int32
+    private let writeEnd: Int32
     private let onStop = Mutex<(@Sendable () -> Void)?>(nil)
+
+    private init() {
+        var ends: [Int32] = [-1, -1]
+        precondition(pipe(&ends) == 0, "a pipe could not be made")
+        descriptor = ends[0]
+        writeEnd = ends[1]
+    }
 
     /// Blocks the signals in this thread and all that are started from now on, and waits for them. To be
     /// called before any other thread is started.
@@ -61,6 +71,8 @@ final class StopRequest: Sendable {
             if isStopping, number == SIGINT { _exit(ExitCodes.interrupted) }
             signalNumber.store(number, ordering: .releasing)
             changed.notify()
+            var byte: UInt8 = 1
+            _ = write(writeEnd, &byte, 1)
             onStop.withLock { $0?() }
         }
     }

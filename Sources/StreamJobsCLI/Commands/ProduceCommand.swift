@@ -60,25 +60,27 @@ struct ProduceCommand: ParsableCommand {
         if let csv {
             let source = try CSVSource(
                 path: csv, keyColumns: keyColumns, timestampColumn: timestampColumn, sort: sort)
-            try produce { log, topic in try source.send(to: topic, of: log) }
+            try produce { try source.send(to: $1, of: $0, until: $2) }
         } else {
             let source = try LineSource(path: file, keySeparator: keySeparator)
-            try produce { log, topic in try source.send(to: topic, of: log) }
+            try produce { try source.send(to: $1, of: $0, until: $2) }
         }
     }
 
-    private func produce(_ send: (CommitLog, Topic) throws -> Int) throws {
+    private func produce(_ send: (CommitLog, Topic, StopRequest) throws -> Int) throws {
         // Looked up first: a mistyped name must not make a data directory.
         _ = try data.openToRead().topic(topic)
+        let stop = StopRequest.watch()
         let log = try data.openToWrite()
         var progress = ProgressReport("records")
         do {
-            let count = try send(log, log.topic(topic))
+            let count = try send(log, log.topic(topic), stop)
             try log.close()
-            progress.finish("\(count) records to \(topic)")
+            progress.finish("\(count) records to \(topic)\(stop.isStopping ? ", stopped" : "")")
         } catch {
             try log.close()
             throw error
         }
+        if stop.exitCode != 0 { throw ExitCode(stop.exitCode) }
     }
 }

@@ -16,8 +16,9 @@ struct CSVSource {
         self.file = file
     }
 
-    /// Sends all rows; when it returns they are on the disk. Gives how many.
-    func send(to topic: Topic, of log: CommitLog) throws -> Int {
+    /// Sends all rows, or those that were sent before `stop`; when it returns they are on the disk. Gives
+    /// how many.
+    func send(to topic: Topic, of log: CommitLog, until stop: StopRequest) throws -> Int {
         let columns = file.columns.map { name in
             var json: [UInt8] = []
             JSONText.append(string: name, to: &json)
@@ -37,6 +38,10 @@ struct CSVSource {
             } catch {
                 try producer.flush()
                 throw partial(error, count, row)
+            }
+            if stop.isStopping {
+                try producer.flush()
+                return count + 1
             }
             if count.isMultiple(of: 1024) {
                 progress.update(done: count, remaining: file.rows.count - count)

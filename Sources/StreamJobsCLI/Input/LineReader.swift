@@ -1,16 +1,19 @@
 import Glibc
 
-/// Reads lines from a descriptor as they come; the last one needs no newline.
+/// Reads lines from a descriptor as they come; the last one needs no newline. A stop ends the input, and
+/// drops the line that is not whole.
 struct LineReader {
     private let descriptor: Int32
     private let name: String
+    private let stop: StopRequest
     private var buffer: [UInt8] = []
     private var start = 0
     private var isAtEnd = false
 
-    init(_ descriptor: Int32, name: String) {
+    init(_ descriptor: Int32, name: String, stop: StopRequest) {
         self.descriptor = descriptor
         self.name = name
+        self.stop = stop
     }
 
     /// A whole line is in memory: `next` will not wait.
@@ -18,7 +21,7 @@ struct LineReader {
 
     /// The next line without its end; nil behind the last. Waits for more input.
     mutating func next() throws -> ArraySlice<UInt8>? {
-        while true {
+        while !stop.isStopping {
             if let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { start = end + 1 }
                 let line = buffer[start..<end]
@@ -30,9 +33,11 @@ struct LineReader {
             }
             try readMore()
         }
+        return nil
     }
 
     private mutating func readMore() throws {
+        guard waitForInput() else { return }
         buffer.removeFirst(start)
         start = 0
         let chunkCount = 256 * 1024
@@ -46,5 +51,15 @@ struct LineReader {
         guard count >= 0 || errno == EINTR else {
             throw CommandError.io("could not read \(name): \(String(cString: strerror(errno)))")
         }
+    }
+
+    /// False if the stop is asked for first.
+    private func waitForInput() -> Bool {
+        var waiting = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: stop.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        while poll(&waiting, 2, -1) < 0, errno == EINTR {}
+        return waiting[1].revents == 0
     }
 }

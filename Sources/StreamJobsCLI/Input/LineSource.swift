@@ -24,12 +24,12 @@ struct LineSource {
         }
     }
 
-    /// Sends all lines; when it returns they are on the disk. What has come is written before more is
+    /// Sends all lines, or those that came before `stop`; when it returns they are on the disk. What has come is written before more is
     /// waited for. Gives how many lines there were.
-    func send(to topic: Topic, of log: CommitLog) throws -> Int {
+    func send(to topic: Topic, of log: CommitLog, until stop: StopRequest) throws -> Int {
         defer { if descriptor > 0 { close(descriptor) } }
         let producer = Producer(log)
-        var reader = LineReader(descriptor, name: name)
+        var reader = LineReader(descriptor, name: name, stop: stop)
         var progress = ProgressReport("records")
         var count = 0
         while true {
