@@ -77,7 +77,8 @@ let package = Package(
             name: "StreamJobsTests", dependencies: ["StreamJobs", "StreamJobsTesting"],
             swiftSettings: settings),
         .testTarget(
-            name: "StreamJobsCLITests", dependencies: ["jobrunner", "StreamJobsCLI", "StreamJobsLog"],
+            name: "StreamJobsCLITests",
+            dependencies: ["jobrunner", "StreamJobsCLI", "StreamJobsLog"],
             swiftSettings: settings),
         .testTarget(
             name: "FlightJobsTests", dependencies: ["FlightJobs", "StreamJobsTesting"],

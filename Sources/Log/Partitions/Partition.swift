@@ -193,8 +193,6 @@ package final class Partition: Sendable {
         /// Readers stop before this offset.
         let upTo: Offset
         let aborted: [AbortedRange]
-        /// Where to go on when the segment is read to its end.
-        let nextSegment: Offset?
     }
 
     /// Nil if there is nothing at `offset` yet. Throws `offsetOutOfRange` for one that is not there
@@ -213,11 +211,9 @@ package final class Partition: Sendable {
             let index = (state.segments.lastIndex { $0.baseOffset <= offset }) ?? 0
             let segment = state.segments[index]
             let position = segment.position(atOrBefore: offset)
-            let next = index + 1 < state.segments.count ? state.segments[index + 1].baseOffset : nil
             return ReadPlan(
                 file: segment.file, position: position, byteCount: segment.byteCount - position,
-                upTo: upTo, aborted: state.producers.aborted.filter { $0.last >= offset },
-                nextSegment: next)
+                upTo: upTo, aborted: state.producers.aborted.filter { $0.last >= offset })
         }
     }
 

@@ -18,9 +18,8 @@ package final class PartitionCursor {
     /// No batch at or above is taken from the bytes fetched.
     private var limit = Offset.zero
 
-    private var header: BatchHeader?
-    private var records = ByteReader(UnsafeRawBufferPointer(start: nil, count: 0))
-    private var recordsLeft = 0
+    /// The batch being read.
+    private var records: BatchRecords?
     private var record: RecordView?
 
     package init(_ partition: Partition, from offset: Offset, isolation: Isolation) {
@@ -38,7 +37,7 @@ package final class PartitionCursor {
     package func hasRecord() throws -> Bool {
         while true {
             if record != nil { return true }
-            if recordsLeft > 0 {
+            if records != nil {
                 try readRecord()
             } else if try !nextBatch() {
                 return false
@@ -68,16 +67,19 @@ package final class PartitionCursor {
         leaderEpoch = partition.leaderEpoch(at: offset)
         fetched = 0
         batchStart = 0
-        header = nil
-        recordsLeft = 0
+        records = nil
         record = nil
     }
 
+    /// Finds the next record of the batch being read, or ends the batch.
     private func readRecord() throws {
-        guard let header else { preconditionFailure("records belong to a batch") }
-        recordsLeft -= 1
+        guard let header = records?.header else { return }
         do {
-            let view = try RecordView.read(&records, of: header)
+            guard let view = try records?.next() else {
+                position = max(position, Offset(header.nextOffset))
+                records = nil
+                return
+            }
             // A batch holds earlier records than asked for, when reading begins in its middle.
             if view.offset >= position { record = consume view }
         } catch {
@@ -88,15 +90,10 @@ package final class PartitionCursor {
                 "\(partition.name) holds a damaged record in the batch at offset "
                     + "\(header.baseOffset): \(error)")
         }
-        if recordsLeft == 0, record == nil { position = max(position, Offset(header.nextOffset)) }
     }
 
     /// Opens the next batch that this reader may see; false if there is none yet.
     private func nextBatch() throws -> Bool {
-        if let header {
-            position = max(position, Offset(header.nextOffset))
-            self.header = nil
-        }
         while true {
             let rest = UnsafeRawBufferPointer(rebasing: memory[batchStart..<fetched])
             guard position < limit, let next = try wholeBatch(rest) else {
@@ -119,11 +116,8 @@ package final class PartitionCursor {
             }
             try requireReadable(next)
             batchStart += next.batchByteCount
-            header = next
-            records = ByteReader(
-                UnsafeRawBufferPointer(rebasing: rest.prefix(next.batchByteCount)),
-                from: BatchHeader.byteCount)
-            recordsLeft = Int(next.recordsCount)
+            let batch = UnsafeRawBufferPointer(rebasing: rest.prefix(next.batchByteCount))
+            records = BatchRecords(batch, next)
             return true
         }
     }
