@@ -40,15 +40,18 @@ let package = Package(
             providers: [.apt(["zlib1g-dev"])]),
 
         .target(
-            name: "StreamJobsLog", dependencies: ["CStreamJobsISAL"], path: "Sources/Log",
+            name: "StreamJobsChecksum", dependencies: ["CStreamJobsISAL"],
+            path: "Sources/Checksum", swiftSettings: settings),
+        .target(
+            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum"], path: "Sources/Log",
             swiftSettings: settings),
         .target(
-            name: "LocalState", dependencies: ["CStreamJobsLMDB", "CStreamJobsISAL"],
+            name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
             swiftSettings: settings),
         .target(
             name: "StreamJobs",
             dependencies: [
-                "LocalState", "StreamJobsLog",
+                "LocalState", "StreamJobsChecksum", "StreamJobsLog",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
@@ -69,16 +72,20 @@ let package = Package(
             name: "jobrunner", dependencies: ["FlightJobs", "StreamJobs", "StreamJobsCLI"],
             swiftSettings: settings),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
-            name: "LogTests", dependencies: ["StreamJobsLog"], swiftSettings: settings),
+            name: "LogTests", dependencies: ["StreamJobsChecksum", "StreamJobsLog", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
-            name: "LocalStateTests", dependencies: ["LocalState"], swiftSettings: settings),
+            name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
-            name: "StreamJobsTests", dependencies: ["StreamJobs", "StreamJobsTesting"],
+            name: "StreamJobsTests",
+            dependencies: ["StreamJobs", "StreamJobsTesting", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsCLITests",
-            dependencies: ["jobrunner", "StreamJobsCLI", "StreamJobsLog"],
+            dependencies: ["jobrunner", "StreamJobsCLI", "StreamJobsLog", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "FlightJobsTests", dependencies: ["FlightJobs", "StreamJobsTesting"],

@@ -1,6 +1,7 @@
 // A store's own behaviour: what is read back when, scans whose body writes, the cache, misuse.
 
 import LocalState
+import TestSupport
 import Testing
 
 struct KeyValueStoreTests {

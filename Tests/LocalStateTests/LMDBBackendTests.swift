@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Glibc
 import LocalState
+import TestSupport
 import Testing
 
 struct LMDBBackendTests {
@@ -131,7 +132,8 @@ struct LMDBBackendTests {
     func `a file that ends before free pages is whole, and refused where it ends earlier`(
         round: UInt64
     ) throws {
-        var generator = SeededGenerator(seed: testSeed("short files, round \(round)") &+ round)
+        var generator = SeededGenerator(
+            seed: SeededGenerator.seed(of: "short files, round \(round)") &+ round)
         let content = try makeShortFile(&generator)
         let whole = try Data(contentsOf: URL(filePath: dataFile))
         var acceptedCount = 0

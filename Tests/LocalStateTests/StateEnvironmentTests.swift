@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import LocalState
+import TestSupport
 import Testing
 
 struct StateEnvironmentTests {

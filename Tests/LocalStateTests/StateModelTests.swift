@@ -2,6 +2,7 @@
 // and Swift's sorting: it is the oracle for both, and their raw bytes must be equal besides.
 
 import LocalState
+import TestSupport
 import Testing
 
 struct StateModelTests {
@@ -14,7 +15,7 @@ struct StateModelTests {
     @Test(arguments: 0..<4)
     func `random operations leave disk, memory and a sorted dictionary equal`(round: UInt64) throws
     {
-        let seed = testSeed("state model, round \(round)") &+ round
+        let seed = SeededGenerator.seed(of: "state model, round \(round)") &+ round
         var model = try StateModel(seed: seed, in: directory)
         for _ in 0..<800 { try model.step() }
         try model.compareAll()

@@ -1,6 +1,7 @@
 // Bytes of keys sort as the values do, and come back.
 
 import LocalState
+import TestSupport
 import Testing
 
 struct StoreKeyTests {

@@ -2,56 +2,8 @@
 
 import FoundationEssentials
 import LocalState
+import TestSupport
 import Testing
-
-/// A directory that is gone when the test is: a suite holds it, since a local constant may be
-/// released after its last use.
-final class TemporaryDirectory {
-    let path: String
-
-    init() throws {
-        path =
-            FileManager.default.temporaryDirectory
-            .appending(path: "local-state-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false)
-    }
-
-    deinit {
-        do {
-            try FileManager.default.removeItem(atPath: path)
-        } catch {
-            print("left behind: \(path): \(error)")
-        }
-    }
-
-    func file(_ name: String) -> String { "\(path)/\(name)" }
-}
-
-/// SplitMix64: the same numbers for the same seed on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-}
-
-/// The seed of a random test: from STREAMJOBS_SEED, or a new one. It is printed either way.
-func testSeed(_ name: String) -> UInt64 {
-    let given = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"].flatMap { UInt64($0) }
-    let seed = given ?? UInt64.random(in: 0...UInt64.max)
-    print("\(name): STREAMJOBS_SEED=\(seed)")
-    return seed
-}
 
 /// Where an environment keeps its data.
 enum Place: CaseIterable, Sendable {

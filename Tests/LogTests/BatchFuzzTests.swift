@@ -2,6 +2,7 @@
 // with a trap, a hang or a record that was not there.
 
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct BatchFuzzTests {

@@ -1,4 +1,6 @@
+import StreamJobsChecksum
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct CRC32CTests {

@@ -2,6 +2,7 @@
 
 import Foundation
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct CommitLogTests {

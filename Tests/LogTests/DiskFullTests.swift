@@ -2,6 +2,7 @@
 
 import Foundation
 import StreamJobsLog
+import TestSupport
 import Testing
 
 /// A file system of a megabyte in a temporary directory, unmounted with it.

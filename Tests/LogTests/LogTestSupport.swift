@@ -2,26 +2,10 @@
 // partition, surgery on its files, and numbers that a seed repeats.
 
 import Foundation
+import StreamJobsChecksum
 import StreamJobsLog
+import TestSupport
 import Testing
-
-/// A directory of one test's own, removed with it.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory
-            .appendingPathComponent("streamjobs-log-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
-        path = url.path
-    }
-
-    deinit {
-        do {
-            try FileManager.default.removeItem(atPath: path)
-        } catch { print("left behind: \(path): \(error)") }
-    }
-}
 
 /// A log with one topic `t` of one partition. Closed or left by the test; opened again at will.
 struct TestLog {
@@ -200,25 +184,6 @@ func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
 func mendChecksum(_ batch: inout [UInt8]) {
     let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }
     withUnsafeBytes(of: checksum.bigEndian) { batch.replaceSubrange(17..<21, with: $0) }
-}
-
-/// SplitMix64: small, and the same everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in .random(in: 0...255, using: &self) }
-    }
 }
 
 /// The seeds of a random test: the one in STREAMJOBS_SEED, or always the same few. A failure names its

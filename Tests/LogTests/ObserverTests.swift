@@ -1,6 +1,7 @@
 // Reading beside a running owner: all that is committed, only that, and nothing that is half written.
 
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct ObserverTests {

@@ -1,6 +1,7 @@
 // Random operations on a partition, and an array that says what must be there.
 
 import StreamJobsLog
+import TestSupport
 import Testing
 
 /// The array: what lies at each offset, and what became of it.

@@ -3,6 +3,7 @@
 
 import Foundation
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct PartitionRecoveryTests {

@@ -1,6 +1,8 @@
-// CSV as RFC 4180 has it, with its errors named by line, against a writer that shares nothing with the reader.
+// CSV as RFC 4180 has it, with its errors named by line, against a writer that shares nothing with
+// the reader.
 
 import StreamJobsLog
+import TestSupport
 import Testing
 
 @testable import StreamJobsCLI

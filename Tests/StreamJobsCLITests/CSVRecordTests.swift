@@ -1,6 +1,7 @@
 // Which JSON a row becomes, and which key.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import StreamJobsCLI

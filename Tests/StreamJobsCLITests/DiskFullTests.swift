@@ -1,6 +1,7 @@
 // A disk that is full, and has room again, under the built program. Needs the right to mount.
 
 import Foundation
+import TestSupport
 import Testing
 
 private enum Mounting {
@@ -31,7 +32,10 @@ struct DiskFullTests {
     private func run(_ script: String) async throws -> Shell {
         let file = try directory.file("script", Array(script.utf8))
         return try await Shell.run(
-            "mkdir disk && unshare --mount bash -c 'mount -t tmpfs -o size=1m none disk; . \"$0\"' \(file)",
+            """
+            mkdir disk
+            unshare --mount bash -c 'mount -t tmpfs -o size=1m none disk && . "$0"' \(file)
+            """,
             in: directory)
     }
 

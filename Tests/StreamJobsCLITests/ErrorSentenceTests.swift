@@ -1,6 +1,7 @@
 // What a user sees of the built program when something is wrong: one sentence and an exit code, and
 // nothing on standard output.
 
+import TestSupport
 import Testing
 
 struct ErrorSentenceTests {
@@ -16,11 +17,13 @@ struct ErrorSentenceTests {
             ),
             (
                 "consume nosuch", 66,
-                "error: there is no topic 'nosuch' in ./data; make it with 'topics create nosuch --partitions N'"
+                "error: there is no topic 'nosuch' in ./data; "
+                    + "make it with 'topics create nosuch --partitions N'"
             ),
             (
                 "produce nosuch", 66,
-                "error: there is no topic 'nosuch' in ./data; make it with 'topics create nosuch --partitions N'"
+                "error: there is no topic 'nosuch' in ./data; "
+                    + "make it with 'topics create nosuch --partitions N'"
             ),
             (
                 "run flight-delays", 66,
@@ -29,7 +32,8 @@ struct ErrorSentenceTests {
             ),
             (
                 "topics list --data none", 66,
-                "error: there is no data directory none; give one with --data, or make it with 'topics create'"
+                "error: there is no data directory none; "
+                    + "give one with --data, or make it with 'topics create'"
             ),
             ("produce t --csv none.csv", 66, "error: there is no file none.csv"),
             ("produce t --csv .", 66, "error: . is a directory, not a file"),
@@ -148,7 +152,7 @@ struct ErrorSentenceTests {
     }
 
     @Test func `no permission is told, and nothing is changed`() async throws {
-        // As root by another user, since root may do everything; the program where that user finds it.
+        // Root may do everything, so another user tries, with the program where that user finds it.
         let shell = try await Shell.run(
             """
             jobrunner topics create t > created

@@ -1,6 +1,8 @@
-// The main job on the whole of January, through the built program, against an independent computation.
+// The main job on the whole of January, through the built program, against an independent
+// computation.
 
 import Foundation
+import TestSupport
 import Testing
 
 struct FlightsRunTests {
@@ -18,7 +20,9 @@ struct FlightsRunTests {
 
     private static let produce = """
         files=("$root"/jobs/flights/data/{flights,weather,planes}.csv.gz)
-        for topic in flights weather planes; do jobrunner topics create $topic --partitions 4; done > created
+        for topic in flights weather planes; do
+            jobrunner topics create $topic --partitions 4
+        done > created
         jobrunner produce flights --csv "${files[0]}" \
             --key-columns origin,time_hour --timestamp-column time_hour --sort
         jobrunner produce weather --csv "${files[1]}" \
@@ -43,25 +47,22 @@ struct FlightsRunTests {
         #expect(shell.errors.hasSuffix("flight-delays: nothing new since the last run\n"))
     }
 
-    @Test(
-        "a live run that is stopped by a signal goes on where it was",
-        arguments: [
-            ("INT", 130), ("TERM", 0),
-        ])
-    func stopped(_ signal: String, _ status: Int) async throws {
+    @Test func `a live run that Ctrl-C ends goes on where it was`() async throws {
         let shell = try await run(
             Self.produce + """
                 jobrunner run flight-delays & job=$!
                 # The topic comes with the job, its first record with the first commit.
-                until jobrunner consume delays-by-carrier --from-beginning --max-messages 1 2> none; do :; done
-                kill -\(signal) $job
+                until jobrunner consume delays-by-carrier --from-beginning --max-messages 1; do
+                    :
+                done 2> none
+                kill -INT $job
                 code=0; wait $job || code=$?
                 echo $code
                 jobrunner run flight-delays --until-end
                 "$root/scripts/check-flights" data "${files[@]}" "$(type -P jobrunner)"
                 """)
         #expect(shell.status == 0, "\(shell.errors)")
-        #expect(shell.lines.dropFirst().first == "\(status)", "\(shell.output)")
+        #expect(shell.lines.dropFirst().first == "130", "\(shell.output)")
         #expect(shell.lines.last?.hasPrefix("equal: ") == true, "\(shell.output)")
     }
 }

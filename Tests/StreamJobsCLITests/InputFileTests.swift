@@ -1,6 +1,7 @@
 // Files, gzipped or not, and every way in which a gzip file can be damaged.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import StreamJobsCLI
@@ -57,7 +58,7 @@ struct InputFileTests {
     }
 
     @Test func `a changed bit in the data or their sums is damage, or changes nothing`() throws {
-        // Behind the header of ten bytes; bits of the last block that deflate leaves unused may change.
+        // Behind the header of ten bytes; deflate leaves some bits of the last block unused.
         for index in stride(from: 10, to: Self.gzipped.count, by: 4) {
             var bytes = Self.gzipped
             bytes[index] ^= 1 << (index % 8)

@@ -1,6 +1,7 @@
 // JSON written by hand, against RFC 8259 and Foundation's reader; base64 against Foundation's.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import StreamJobsCLI

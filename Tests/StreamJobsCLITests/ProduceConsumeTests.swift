@@ -1,6 +1,7 @@
 // What is produced is consumed as it was: the built program, through a shell's pipes.
 
 import Foundation
+import TestSupport
 import Testing
 
 struct ProduceConsumeTests {

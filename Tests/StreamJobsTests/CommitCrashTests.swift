@@ -5,6 +5,7 @@
 import StreamJobs
 import StreamJobsLog
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct CommitCrashTests {

@@ -3,6 +3,7 @@
 import StreamJobs
 import StreamJobsLog
 import StreamJobsTesting
+import TestSupport
 import Testing
 
 @Suite struct InternalInputTests {

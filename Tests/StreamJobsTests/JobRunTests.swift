@@ -2,6 +2,7 @@
 
 import StreamJobs
 import StreamJobsLog
+import TestSupport
 import Testing
 
 @Suite struct JobRunTests {
@@ -94,7 +95,7 @@ import Testing
         var generator = SeededGenerator.seeded()
         try WordInput(lines: 50, using: &generator).produce(to: log)
         _ = try run()
-        try TemporaryDirectory.remove(directory.path + "/state/words/WordCounter-0")
+        try directory.remove("state/words/WordCounter-0")
         let error = #expect(throws: JobError.self) { try run() }
         #expect(error?.code == .refused)
         #expect(error?.message.contains("WordCounter-0") == true)

@@ -3,43 +3,7 @@
 import Foundation
 import StreamJobs
 import StreamJobsLog
-
-/// A directory of its own for a test, removed at the end.
-final class TemporaryDirectory {
-    let path: String
-
-    init() throws {
-        path =
-            FileManager.default.temporaryDirectory
-            .appendingPathComponent("streamjobs-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
-/// SplitMix64: the same seed gives the same numbers everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// From STREAMJOBS_SEED or by chance; printed, so that a failure can be repeated.
-    static func seeded(_ test: String = #function) -> SeededGenerator {
-        let given = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"].flatMap(UInt64.init)
-        let seed = given ?? .random(in: 0...999_999)
-        print("\(test): STREAMJOBS_SEED=\(seed)")
-        return SeededGenerator(seed: seed)
-    }
-}
+import TestSupport
 
 /// Lines with their timestamps, and what the word job must make of them, counted independently.
 struct WordInput {
@@ -132,8 +96,4 @@ struct WordOutput: Equatable {
         }
         return values
     }
-}
-
-extension TemporaryDirectory {
-    static func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: path) }
 }

@@ -12,6 +12,8 @@
 //     kind           1
 //     full key, payload
 
+import StreamJobsChecksum
+
 /// Whether an entry holds a value of its serde or null.
 @frozen
 @usableFromInline

@@ -6,6 +6,8 @@
 //   topic NAME ID PARTITIONS public|internal
 //   crc-32c HEXADECIMAL    of all before this line: a topic that is missing here is a topic lost
 
+import StreamJobsChecksum
+
 struct TopicCatalog {
     private(set) var topics: [String: Topic] = [:]
     /// Producer ids below were given to somebody.

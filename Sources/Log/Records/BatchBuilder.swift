@@ -4,6 +4,8 @@
 // A record: length, attributes (1 byte, unused), timestamp delta, offset delta, key, value, headers;
 // all numbers variable-length (Kafka: DefaultRecord).
 
+import StreamJobsChecksum
+
 /// Builds one batch after another.
 package final class BatchBuilder {
     private var memory: UnsafeMutableRawPointer

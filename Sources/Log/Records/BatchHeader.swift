@@ -20,6 +20,8 @@
 // The CRC leaves out what the log sets itself, so that a batch is stored without being checksummed
 // again.
 
+import StreamJobsChecksum
+
 /// A checked copy of a batch's header. Sizes are validated before anything else believes them.
 package struct BatchHeader {
     enum Position {

@@ -7,6 +7,7 @@
 //
 // All big-endian.
 
+import StreamJobsChecksum
 package import StreamJobsLog
 
 package enum InternalRecord {
