@@ -64,11 +64,11 @@ public final class CommitLog: Sendable {
             try log.recover()
             return log
         case .observer:
-            guard try Directory.exists(directory) else {
+            guard try Directory.exists(directory + TopicCatalog.fileName) else {
                 throw LogError(
                     .noSuchDirectory,
-                    "there is no data directory \(directory); give one with --data, or make it "
-                        + "with 'topics create'")
+                    "\(directory) is no data directory; give one with --data, or make it with "
+                        + "'topics create'")
             }
             return try CommitLog(directory, access, nil, segmentBytes: segmentBytes)
         }

@@ -13,7 +13,9 @@ public final class Producer {
     private let acks: Acks
     private var batches: [TopicPartition: BatchBuilder] = [:]
     private var touched: Set<TopicPartition> = []
-    /// Null keys stay on one partition until its batch is full (KIP-480).
+    /// Records that are in the log; those in batches that are not full yet are not.
+    public private(set) var writtenCount = 0
+    /// Null keys stay on one partition, at first any, until its batch is full (KIP-480).
     private var stickyPartition: [String: Int] = [:]
 
     public init(_ log: CommitLog, acks: Acks = .flushed) {
@@ -33,7 +35,9 @@ public final class Producer {
                 Partitioner.partition(forKey: $0, of: topic.partitionCount)
             }
         } else {
-            partition = PartitionID(stickyPartition[topic.name, default: 0] % topic.partitionCount)
+            let sticky = stickyPartition[topic.name] ?? .random(in: 0..<topic.partitionCount)
+            stickyPartition[topic.name] = sticky
+            partition = PartitionID(sticky % topic.partitionCount)
         }
         let name = TopicPartition(topic.name, partition)
         let batch = batches[name] ?? BatchBuilder()
@@ -60,6 +64,7 @@ public final class Producer {
 
     private func write(_ batch: BatchBuilder, to name: TopicPartition) throws {
         try log.partition(name).append(batch.seal())
+        writtenCount += batch.recordCount
         touched.insert(name)
         batch.reset()
     }

@@ -34,11 +34,11 @@ struct RootCommand: ParsableCommand {
     }()
 
     static func runAndExit() -> Never {
-        // A reader that has gone (`consume | head`) is an error of write(2), not the end of the process.
-        signal(SIGPIPE, SIG_IGN)
+        ProcessSetup.prepare()
         do {
             var command = try parseAsRoot()
             try command.run()
+            try Standard.output.flush()
             Glibc.exit(0)
         } catch let error as ExitCode {
             Glibc.exit(error.rawValue)
@@ -51,16 +51,21 @@ struct RootCommand: ParsableCommand {
     private static func report(_ error: any Error) -> Never {
         let fullMessage = fullMessage(for: error)
         if exitCode(for: error) == .success {
-            Standard.output.write(fullMessage + "\n")
-            Standard.output.flush()
+            do {
+                try Standard.output.write(fullMessage + "\n")
+                try Standard.output.flush()
+            } catch { fail("\(error)", ExitCodes.code(of: error)) }
             Glibc.exit(0)
         }
         let isUsage = !isOurs(error)
         var message = isUsage ? Self.message(for: error) : "\(error)"
         if isUsage { message += usageHint(fullMessage) }
-        Standard.error.write("error: \(message)\n")
-        Standard.error.flush()
-        Glibc.exit(isUsage ? ExitCodes.usage : ExitCodes.code(of: error))
+        fail(message, isUsage ? ExitCodes.usage : ExitCodes.code(of: error))
+    }
+
+    private static func fail(_ message: String, _ exitCode: Int32) -> Never {
+        Standard.note("error: \(message)\n")
+        Glibc.exit(exitCode)
     }
 
     private static func isOurs(_ error: any Error) -> Bool {

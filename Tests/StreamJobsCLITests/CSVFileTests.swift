@@ -62,12 +62,12 @@ struct CSVFileTests {
         arguments: [
             ("", "f.csv is empty: its first line must name the columns"),
             ("\n\r\n", "f.csv is empty: its first line must name the columns"),
-            ("a,b\n1,2\n3\n", "f.csv line 3: 1 fields where the first line has 2 columns"),
+            ("a,b\n1,2\n3\n", "f.csv line 3: 1 field where the first line has 2 columns"),
             ("a,b\n1,2,3\n", "f.csv line 2: 3 fields where the first line has 2 columns"),
-            ("a,b\n\n\n1\n", "f.csv line 4: 1 fields where the first line has 2 columns"),
+            ("a,b\n\n\n1\n", "f.csv line 4: 1 field where the first line has 2 columns"),
             (
                 "a,b\r\n\"x\r\ny\",\"1\n2\n3\"\r\nbad\r\n",
-                "f.csv line 6: 1 fields where the first line has 2 columns"
+                "f.csv line 6: 1 field where the first line has 2 columns"
             ),
             ("a,b\n1,\"x\n2,y\n", "f.csv line 2: a quote is opened and never closed"),
             ("\"a,b\n1,2\n", "f.csv line 1: a quote is opened and never closed"),

@@ -32,7 +32,7 @@ struct ErrorSentenceTests {
             ),
             (
                 "topics list --data none", 66,
-                "error: there is no data directory none; "
+                "error: none is no data directory; "
                     + "give one with --data, or make it with 'topics create'"
             ),
             ("produce t --csv none.csv", 66, "error: there is no file none.csv"),
@@ -52,7 +52,7 @@ struct ErrorSentenceTests {
             ),
             (
                 "produce t --csv short.csv", 65,
-                "error: short.csv line 3: 1 fields where the first line has 2 columns"
+                "error: short.csv line 3: 1 field where the first line has 2 columns"
             ),
             (
                 "produce t --csv two.csv --timestamp-column b", 65,

@@ -122,7 +122,7 @@ struct ProduceConsumeTests {
             """, in: directory)
         #expect(shell.lines == ["65", "small"])
         #expect(shell.errors.hasPrefix("error: standard input line 2: a record of "))
-        #expect(shell.errors.hasSuffix("; the 1 records before it are written\n"))
+        #expect(shell.errors.hasSuffix("; the 1 record before it is written\n"))
     }
 
     @Test func `a CSV with a broken row writes nothing`() async throws {
@@ -204,6 +204,58 @@ struct ProduceConsumeTests {
             wait $consumer; echo $?
             """, in: directory)
         #expect(shell.lines == ["one", "\(status)"])
+        #expect(shell.errors == "")
+    }
+
+    @Test func `closed standard descriptors do not send messages into the log`() async throws {
+        let shell = try await Shell.run(
+            """
+            jobrunner topics create a > created
+            echo kept | jobrunner produce a 2> progress
+            jobrunner topics create b <&- >&- 2>&-
+            jobrunner consume a --from-beginning --until-end
+            """, in: directory)
+        #expect(shell.lines == ["kept"])
+    }
+
+    @Test(arguments: [
+        "consume t --from-beginning --until-end", "topics list", "jobs", "--help", "--version",
+    ])
+    func `output that cannot be written is an error`(_ arguments: String) async throws {
+        let shell = try await Shell.run(
+            """
+            jobrunner topics create t > created
+            echo x | jobrunner produce t 2> progress
+            jobrunner \(arguments) > /dev/full
+            """, in: directory)
+        #expect(shell.status == 74)
+        #expect(
+            shell.errors == "error: could not write to standard output: No space left on device\n")
+    }
+
+    @Test func `a topic of a job takes no records of others`() async throws {
+        let shell = try await Shell.run(
+            """
+            for topic in planes weather flights; do jobrunner topics create $topic > created; done
+            jobrunner run flight-delays --until-end 2> progress
+            echo x | jobrunner produce flight-delays-departures-by-day-repartition; echo $?
+            echo x | jobrunner produce __commits-flight-delays; echo $?
+            jobrunner topics create __mine; echo $?
+            """, in: directory)
+        #expect(shell.lines == ["64", "64", "64"])
+        #expect(shell.errors.contains("belongs to a job"))
+    }
+
+    @Test func `consume ends when its reader has gone, also where nothing comes any more`()
+        async throws
+    {
+        let shell = try await Shell.run(
+            """
+            jobrunner topics create t > created
+            seq 2 | jobrunner produce t 2> progress
+            jobrunner consume t --from-beginning | head -1
+            """, in: directory)
+        #expect(shell.lines == ["1"])
         #expect(shell.errors == "")
     }
 }

@@ -16,7 +16,9 @@ struct TopicCatalog {
     private static let format = "streamjobs-topics"
     private static let version = 1
 
-    private static func path(_ directory: String) -> String { directory + "/topics" }
+    static let fileName = "/topics"
+
+    private static func path(_ directory: String) -> String { directory + fileName }
 
     /// Empty if there is no file. Throws `newerFormat` or `corrupted`.
     init(directory: String) throws {

@@ -98,7 +98,7 @@ final class OpenJob {
     /// Begins a run, or goes on with the bounded run that a stop has cut short. False if there is
     /// nothing to do: the last bounded run has finished and the sources hold nothing new.
     func begin(untilEnd: Bool) throws -> Bool {
-        let runs = tasks.compactMap(\.run)
+        let runs = tasks.compactMap(\.commit.run)
         let lastID = runs.map(\.id).max() ?? 0
         let unfinished = runs.first { $0.id == lastID && !$0.isLive && !$0.hasFinished }
         let isResumed = untilEnd && unfinished != nil
@@ -106,12 +106,12 @@ final class OpenJob {
         if untilEnd, !isResumed, !hasNews(ends, runs) { return false }
 
         let id = isResumed ? lastID : lastID + 1
-        for task in tasks where task.run?.id != id {
+        for task in tasks where task.commit.run?.id != id {
             let run = RunRecord(id: id, isLive: !untilEnd, ends: ends)
             try task.environment.commit([
                 SystemChange(.commit, key: RunRecord.key, value: run.encoded())
             ])
-            task.run = run
+            task.commit.run = run
             task.commit.sentEnd = false
             task.lateCount = 0
         }
@@ -120,7 +120,7 @@ final class OpenJob {
             let task = tasks[index]
             let kind = plan.kinds[kindOfTask[index]]
             let inputs = try makeInputs(of: kind, for: task, ends: ends, mode: mode)
-            task.begin(inputs, mode: mode, hasFinished: task.run?.hasFinished ?? false)
+            task.begin(inputs, mode: mode, hasFinished: task.commit.run?.hasFinished ?? false)
         }
         return true
     }
@@ -177,6 +177,8 @@ final class OpenJob {
         return SourceInput(
             partition, route: route,
             isBootstrap: input.description.options.contains(.bootstrap),
+            isCounted: !input.description.options.contains(.everyPartition)
+                || task.partition == 0,
             disorder: input.description.disorder ?? plan.job.disorder,
             from: try position(key, partition, task), end: ends[key] ?? partition.startOffset,
             mode: mode)

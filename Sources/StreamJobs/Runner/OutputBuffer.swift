@@ -68,7 +68,7 @@ struct OutputBuffer {
         let size = (key?.count ?? 0) + (value?.count ?? 0)
         let open = destinations[slot].targets[partition].batches.last
         let batch: BatchBuilder
-        if let open, open.hasRoom(for: size) {
+        if let open, open.hasRoom(for: size, headers: headers) {
             batch = open
         } else {
             batch = BatchBuilder()

@@ -7,6 +7,8 @@ final class SourceInput: TaskInput {
     let partition: any JobLogPartition
     private let cursor: any JobLogCursor
     private let isBootstrap: Bool
+    /// Whether its records count in progress and summary: of an input that every task reads, one does.
+    let isCounted: Bool
     private let disorder: Duration
     private let mode: RunMode
     /// Where a bounded run ends, and where bootstrapping does.
@@ -15,12 +17,14 @@ final class SourceInput: TaskInput {
     private var lastActive = ContinuousClock.now
 
     init(
-        _ partition: any JobLogPartition, route: Int, isBootstrap: Bool, disorder: Duration,
+        _ partition: any JobLogPartition, route: Int, isBootstrap: Bool, isCounted: Bool,
+        disorder: Duration,
         from position: InputPosition, end: Offset, mode: RunMode
     ) {
         self.partition = partition
         self.route = route
         self.isBootstrap = isBootstrap
+        self.isCounted = isCounted
         self.disorder = disorder
         self.mode = mode
         self.end = end
@@ -51,7 +55,7 @@ final class SourceInput: TaskInput {
     }
 
     /// Offsets up to the end that was taken when the run began.
-    var remaining: Int { max(0, Int(end.rawValue - cursor.position.rawValue)) }
+    var remaining: Int { !isCounted ? 0 : max(0, Int(end.rawValue - cursor.position.rawValue)) }
 
     func state() throws -> InputState {
         if hasEnded { return .ended }

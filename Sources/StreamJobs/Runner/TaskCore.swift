@@ -35,9 +35,7 @@ final class TaskCore {
     private(set) var isDirty = false
     private(set) var hasFinished = false
 
-    /// Records taken since the task was opened; read by its own thread.
-    private(set) var recordCount = 0
-    /// Those of them that came from sources.
+    /// Records taken from sources since the task was opened; read by its own thread.
     private(set) var sourceRecordCount = 0
 
     init(
@@ -131,8 +129,7 @@ final class TaskCore {
 
     private func take(from input: any TaskInput) throws {
         isDirty = true
-        recordCount += 1
-        if input is SourceInput { sourceRecordCount += 1 }
+        if let source = input as? SourceInput, source.isCounted { sourceRecordCount += 1 }
         try input.take { record in
             currentTimestamp = record.timestamp
             currentPartition = input.partition.name.partition
@@ -244,9 +241,4 @@ final class TaskCore {
     var needsCommit: Bool { isDirty || !changedPositions.isEmpty }
 
     func committed() { isDirty = false }
-
-    var run: RunRecord? {
-        get { commit.run }
-        set { commit.run = newValue }
-    }
 }

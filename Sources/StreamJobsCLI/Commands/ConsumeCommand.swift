@@ -48,29 +48,29 @@ struct ConsumeCommand: ParsableCommand {
         var pause = Duration.milliseconds(1)
         while left > 0, !stop.isStopping, !output.isClosed {
             let count = try consumer.poll(maxRecords: min(left, 4096)) { partition, record in
-                print(record, partition, to: output)
+                try print(record, partition, to: output)
             }
             left -= count
             if count > 0 {
                 pause = .milliseconds(1)
                 continue
             }
-            output.flush()
-            if untilEnd { break }
+            try output.flush()
+            output.lookForReader()
+            if untilEnd || output.isClosed { break }
             stop.wait(pause)
             pause = min(pause * 2, .milliseconds(50))
         }
-        output.flush()
+        try output.flush()
         if stop.exitCode != 0 { throw ExitCode(stop.exitCode) }
     }
 
     private func print(
         _ record: borrowing RecordView, _ partition: PartitionID, to output: OutputStream
-    ) {
+    ) throws {
         guard json else {
-            record.withValue { if let value = $0 { output.write(value) } }
-            output.write(CollectionOfOne(UInt8(ascii: "\n")))
-            return
+            try record.withValue { if let value = $0 { try output.write(value) } }
+            return try output.write(CollectionOfOne(UInt8(ascii: "\n")))
         }
         var line = RecordLine()
         line.add("topic", string: topic)
@@ -79,7 +79,7 @@ struct ConsumeCommand: ParsableCommand {
         line.add("timestamp", number: record.timestamp.milliseconds)
         record.withKey { line.add("key", bytes: $0) }
         record.withValue { line.add("value", bytes: $0) }
-        line.add("headers", headers: (try? record.headers()) ?? [])
-        output.write(line.finished())
+        line.add("headers", headers: try record.headers())
+        try output.write(line.finished())
     }
 }

@@ -6,6 +6,10 @@ struct DataOption: ParsableArguments {
     @Option(name: .customLong("data"), help: "The data directory.")
     var directory = "./data"
 
+    func validate() throws {
+        if directory.isEmpty { throw ValidationError("--data names no directory") }
+    }
+
     func openToRead() throws -> CommitLog { try CommitLog.open(directory, as: .observer) }
 
     /// The directory must be there: a mistyped one is not made by running a job in it.

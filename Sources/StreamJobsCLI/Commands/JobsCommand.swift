@@ -18,12 +18,12 @@ struct JobsCommand: ParsableCommand {
                 line += Array(",\"summary\":".utf8)
                 JSONText.append(string: job.summary, to: &line)
                 line += Array("}\n".utf8)
-                Standard.output.write(line)
+                try Standard.output.write(line)
             } else {
                 let padding = String(repeating: " ", count: width - job.name.count + 2)
-                Standard.output.write("\(job.name)\(padding)\(job.summary)\n")
+                try Standard.output.write("\(job.name)\(padding)\(job.summary)\n")
             }
         }
-        Standard.output.flush()
+        try Standard.output.flush()
     }
 }

@@ -53,6 +53,11 @@ struct ProduceCommand: ParsableCommand {
         if sort, timestampColumn == nil {
             throw ValidationError("--sort needs --timestamp-column")
         }
+        if let keyColumns,
+            keyColumns.split(separator: ",", omittingEmptySubsequences: false).contains("")
+        {
+            throw ValidationError("--key-columns has an empty name: '\(keyColumns)'")
+        }
         if keySeparator == "" { throw ValidationError("--key-separator is empty") }
     }
 
@@ -69,14 +74,19 @@ struct ProduceCommand: ParsableCommand {
 
     private func produce(_ send: (CommitLog, Topic, StopRequest) throws -> Int) throws {
         // Looked up first: a mistyped name must not make a data directory.
-        _ = try data.openToRead().topic(topic)
+        guard try !data.openToRead().topic(topic).isInternal else {
+            throw CommandError(
+                exitCode: ExitCodes.usage,
+                message: "the topic '\(topic)' belongs to a job; nobody else may write to it")
+        }
         let stop = StopRequest.watch()
         let log = try data.openToWrite()
         var progress = ProgressReport("records")
         do {
             let count = try send(log, log.topic(topic), stop)
             try log.close()
-            progress.finish("\(count) records to \(topic)\(stop.isStopping ? ", stopped" : "")")
+            progress.finish(
+                "\(counted(count, "record")) to \(topic)\(stop.isStopping ? ", stopped" : "")")
         } catch {
             try log.close()
             throw error

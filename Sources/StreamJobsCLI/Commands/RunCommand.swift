@@ -13,7 +13,7 @@ struct RunCommand: ParsableCommand {
     @Argument(help: "The job's name; 'jobs' lists them.")
     var job: String
 
-    @Option(help: "Threads that the tasks are spread over.  (default: one a core)")
+    @Option(help: "Threads that the tasks are spread over; one a core unless given.")
     var threads: Int?
 
     @Flag(help: "End when all that is in the input topics now has been worked through.")

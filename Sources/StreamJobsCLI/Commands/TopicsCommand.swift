@@ -13,20 +13,27 @@ struct TopicsCommand: ParsableCommand {
         @Argument(help: "The topic's name: letters, digits, '.', '_' and '-'.")
         var name: String
 
-        @Option(help: "How many partitions the topic has; keys are spread over them.")
+        @Option(
+            help: ArgumentHelp(
+                "How many partitions the topic has; keys are spread over them.", valueName: "n"))
         var partitions = 1
 
         @OptionGroup var data: DataOption
 
         func run() throws {
             try Topic.validate(name)
+            guard !name.hasPrefix("__") else {
+                throw LogError(
+                    .invalidTopicName,
+                    "names that begin with '__' are the log's own; choose another for '\(name)'")
+            }
             let log = try data.openOrCreate()
             let topic = try log.createTopic(name, partitions: partitions)
             try log.close()
-            let noun = topic.partitionCount == 1 ? "partition" : "partitions"
-            Standard.output.write(
-                "created \(topic.name) with \(topic.partitionCount) \(noun) in \(data.directory)\n")
-            Standard.output.flush()
+            try Standard.output.write(
+                "created \(topic.name) with \(counted(topic.partitionCount, "partition")) in "
+                    + "\(data.directory)\n")
+            try Standard.output.flush()
         }
     }
 
@@ -48,16 +55,16 @@ struct TopicsCommand: ParsableCommand {
                     line += Array(
                         ",\"id\":\"\(topic.id)\",\"partitions\":\(topic.partitionCount),\"internal\":\(topic.isInternal)}\n"
                             .utf8)
-                    Standard.output.write(line)
+                    try Standard.output.write(line)
                 } else {
                     let padding = String(repeating: " ", count: width - topic.name.count + 2)
-                    let noun = topic.partitionCount == 1 ? "partition" : "partitions"
                     let note = topic.isInternal ? "  internal" : ""
-                    Standard.output.write(
-                        "\(topic.name)\(padding)\(topic.partitionCount) \(noun)\(note)\n")
+                    try Standard.output.write(
+                        "\(topic.name)\(padding)\(counted(topic.partitionCount, "partition"))\(note)\n"
+                    )
                 }
             }
-            Standard.output.flush()
+            try Standard.output.flush()
         }
     }
 }

@@ -35,15 +35,20 @@ struct CSVFile {
         let repeated = Dictionary(grouping: columns, by: \.self).first { $0.value.count > 1 }
         if let repeated {
             throw CommandError.badInput(
-                "\(path) line 1: the column '\(repeated.key)' is named twice")
+                "\(path) line \(header.line): the column '\(repeated.key)' is named twice")
         }
         while true {
             let start = cursor.position
             guard let row = try Self.row(&cursor, path) else { break }
             guard row.fields.count == columns.count else {
                 throw CommandError.badInput(
-                    "\(path) line \(row.line): \(row.fields.count) fields where the first line has "
-                        + "\(columns.count) columns")
+                    "\(path) line \(row.line): \(counted(row.fields.count, "field")) where the first "
+                        + "line has \(counted(columns.count, "column"))")
+            }
+            guard cursor.position - start <= Limits.batchBytesMax / 2 else {
+                throw CommandError.badInput(
+                    "\(path) line \(row.line): a row of \(cursor.position - start) bytes is too large "
+                        + "for a record (at most \(Limits.batchBytesMax / 2))")
             }
             rows.append(Row(line: row.line, start: start))
         }

@@ -27,7 +27,9 @@ enum CSVRecord {
     }
 
     /// The key columns joined by `|`, null ones empty; a single null column is a null key.
+    /// No column at all is a null key too.
     static func key(_ fields: [[UInt8]], columns: [Int]) -> [UInt8]? {
+        if columns.isEmpty { return nil }
         if let only = columns.first, columns.count == 1 {
             return isNull(fields[only]) ? nil : fields[only]
         }

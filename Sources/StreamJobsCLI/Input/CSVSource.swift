@@ -27,35 +27,41 @@ struct CSVSource {
         let producer = Producer(log)
         var progress = ProgressReport("records")
         var value: [UInt8] = []
-        for (count, row) in file.rows.enumerated() {
-            let fields = file.fields(of: row)
-            CSVRecord.value(fields, columns: columns, into: &value)
-            do {
+        var count = 0
+        do {
+            for row in file.rows {
+                if stop.isStopping { break }
+                let fields = file.fields(of: row)
+                CSVRecord.value(fields, columns: columns, into: &value)
                 try producer.send(
-                    value,
-                    key: keyColumns.isEmpty ? nil : CSVRecord.key(fields, columns: keyColumns),
-                    to: topic, timestamp: row.timestamp)
-            } catch {
-                try producer.flush()
-                throw partial(error, count, row)
+                    value, key: CSVRecord.key(fields, columns: keyColumns), to: topic,
+                    timestamp: row.timestamp)
+                count += 1
+                if count.isMultiple(of: 1024) {
+                    progress.update(done: count, remaining: file.rows.count - count)
+                }
             }
-            if stop.isStopping {
-                try producer.flush()
-                return count + 1
-            }
-            if count.isMultiple(of: 1024) {
-                progress.update(done: count, remaining: file.rows.count - count)
-            }
+            try producer.flush()
+        } catch {
+            let line = file.rows[min(count, file.rows.count - 1)].line
+            throw producer.stopped(by: error, at: "\(file.path) line \(line)", after: count)
         }
-        try producer.flush()
-        return file.rows.count
+        return count
     }
+}
 
-    private func partial(_ error: any Error, _ count: Int, _ row: CSVFile.Row) -> CommandError {
-        CommandError(
-            exitCode: ExitCodes.code(of: error),
-            message:
-                "\(file.path) line \(row.line): \(error); the \(count) records before it are written"
-        )
+extension Producer {
+    /// The error to end with when sending stops in the midst: what came before is written, as far as that
+    /// still goes, and the message says how much of it is.
+    func stopped(by error: any Error, at place: String, after count: Int) -> CommandError {
+        // A second failure is of the same cause; the first is the one to tell.
+        try? flush()
+        let isAll = writtenCount == count
+        let written =
+            isAll
+            ? "the \(counted(count, "record")) before it \(count == 1 ? "is" : "are") written"
+            : "only \(writtenCount) of the \(counted(count, "record")) before it are written"
+        return CommandError(
+            exitCode: ExitCodes.code(of: error), message: "\(place): \(error); \(written)")
     }
 }

@@ -9,7 +9,8 @@ struct DurationArgument: ExpressibleByArgument {
             ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("", 1),
         ]
         guard let unit = units.first(where: { argument.hasSuffix($0.suffix) }),
-            let count = Int64(argument.dropLast(unit.suffix.count)), count >= 0
+            argument.first?.isNumber == true,
+            let count = Int64(argument.dropLast(unit.suffix.count))
         else { return nil }
         let (milliseconds, overflow) = count.multipliedReportingOverflow(by: unit.milliseconds)
         guard !overflow else { return nil }

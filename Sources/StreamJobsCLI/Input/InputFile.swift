@@ -6,28 +6,21 @@ import Glibc
 enum InputFile {
     /// All bytes of `path`; those inside, if it is a gzip file. Throws with the file's name.
     static func read(_ path: String) throws -> [UInt8] {
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw openError(path) }
-        guard status.st_mode & S_IFMT != S_IFDIR else {
-            throw CommandError.notFound("\(path) is a directory, not a file")
-        }
+        try requireNoDirectory(path)
         guard let file = gzopen(path, "rb") else { throw openError(path) }
         gzbuffer(file, 256 * 1024)
         var bytes: [UInt8] = []
-        let chunkCount = 1024 * 1024
+        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1024 * 1024, alignment: 16)
+        defer { chunk.deallocate() }
         while true {
-            let start = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: chunkCount))
-            let read = bytes.withUnsafeMutableBytes {
-                gzread(file, $0.baseAddress.map { $0 + start }, UInt32(chunkCount))
-            }
+            let read = gzread(file, chunk.baseAddress, UInt32(chunk.count))
             guard read >= 0 else {
                 let problem = damage(file)
                 gzclose_r(file)
                 throw CommandError.badInput("\(path) is damaged: \(problem)")
             }
-            bytes.removeLast(chunkCount - Int(read))
-            if Int(read) < chunkCount { break }
+            bytes.append(contentsOf: chunk.prefix(Int(read)))
+            if Int(read) < chunk.count { break }
         }
         // A stream that ends in its middle is only told here.
         let problem = damage(file)
@@ -45,7 +38,15 @@ enum InputFile {
         return String(cString: text)
     }
 
-    private static func openError(_ path: String) -> CommandError {
+    static func requireNoDirectory(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw openError(path) }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw CommandError.notFound("\(path) is a directory, not a file")
+        }
+    }
+
+    static func openError(_ path: String) -> CommandError {
         switch errno {
         case ENOENT, ENOTDIR: .notFound("there is no file \(path)")
         case EACCES, EPERM: .noPermission("no permission to read \(path)")

@@ -1,14 +1,19 @@
 import Glibc
+import StreamJobsLog
 
 /// Reads lines from a descriptor as they come; the last one needs no newline. A stop ends the input, and
 /// drops the line that is not whole.
-struct LineReader {
+final class LineReader {
     private let descriptor: Int32
     private let name: String
     private let stop: StopRequest
     private var buffer: [UInt8] = []
+    /// Where the next line begins, and how far it was searched for its end.
     private var start = 0
+    private var searched = 0
     private var isAtEnd = false
+    private let chunk = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: 256 * 1024, alignment: 16)
 
     init(_ descriptor: Int32, name: String, stop: StopRequest) {
         self.descriptor = descriptor
@@ -16,41 +21,61 @@ struct LineReader {
         self.stop = stop
     }
 
-    /// A whole line is in memory: `next` will not wait.
-    var hasLine: Bool { buffer[start...].contains(UInt8(ascii: "\n")) }
+    deinit { chunk.deallocate() }
 
-    /// The next line without its end; nil behind the last. Waits for more input.
-    mutating func next() throws -> ArraySlice<UInt8>? {
+    /// A whole line is in memory: `next` will not wait.
+    var hasLine: Bool { endOfLine() != nil }
+
+    /// The next line without its end; nil behind the last. Waits for more input. Throws for a line that is
+    /// longer than a record can be, having read no more than that of it.
+    func next() throws -> ArraySlice<UInt8>? {
         while !stop.isStopping {
-            if let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) {
-                defer { start = end + 1 }
-                let line = buffer[start..<end]
-                return line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            if let end = endOfLine() {
+                defer { moveTo(end + 1) }
+                return withoutReturn(buffer[start..<end])
             }
             if isAtEnd {
-                defer { start = buffer.count }
-                return start < buffer.count ? buffer[start...] : nil
+                defer { moveTo(buffer.count) }
+                return start < buffer.count ? withoutReturn(buffer[start...]) : nil
+            }
+            guard buffer.count - start <= Limits.batchBytesMax else {
+                throw CommandError.badInput(
+                    "the line is over the limit of a record, \(Limits.batchBytesMax) bytes")
             }
             try readMore()
         }
         return nil
     }
 
-    private mutating func readMore() throws {
-        guard waitForInput() else { return }
-        buffer.removeFirst(start)
-        start = 0
-        let chunkCount = 256 * 1024
-        let filled = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: chunkCount))
-        let count = buffer.withUnsafeMutableBytes {
-            Glibc.read(descriptor, $0.baseAddress.map { $0 + filled }, chunkCount)
+    private func endOfLine() -> Int? {
+        if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+            searched = end
+            return end
         }
-        buffer.removeLast(chunkCount - max(0, count))
-        if count == 0 { isAtEnd = true }
-        guard count >= 0 || errno == EINTR else {
+        searched = buffer.count
+        return nil
+    }
+
+    private func moveTo(_ position: Int) {
+        start = position
+        searched = position
+    }
+
+    private func withoutReturn(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+    }
+
+    private func readMore() throws {
+        guard waitForInput() else { return }
+        let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
+        guard count >= 0 || errno == EINTR || errno == EAGAIN else {
             throw CommandError.io("could not read \(name): \(String(cString: strerror(errno)))")
         }
+        if count == 0 { isAtEnd = true }
+        buffer.removeFirst(start)
+        searched -= start
+        start = 0
+        buffer.append(contentsOf: chunk.prefix(max(0, count)))
     }
 
     /// False if the stop is asked for first.

@@ -32,7 +32,10 @@ enum TimestampText {
         let shifted = month <= 2 ? year - 1 : year
         let monthFromMarch = (month + 9) % 12
         let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
-        let leapDays = shifted / 4 - shifted / 100 + shifted / 400
+        // Rounded down, also for the months of the year 0 that count as year -1.
+        let leapDays =
+            (shifted >> 2) - (shifted < 0 ? -1 : shifted / 100)
+            + (shifted < 0 ? -1 : shifted / 400)
         return shifted * 365 + leapDays + dayOfYear - 719_468
     }
 

@@ -28,8 +28,7 @@ struct ProgressReport {
 
     private func show(_ text: String, ends: Bool) {
         let erase = isTerminal ? "\r\u{1b}[K" : ""
-        Standard.error.write(erase + text + (ends ? "\n" : ""))
-        Standard.error.flush()
+        Standard.note(erase + text + (ends ? "\n" : ""))
     }
 
     private func line(_ done: Int, _ remaining: Int?, _ elapsed: Duration) -> String {
