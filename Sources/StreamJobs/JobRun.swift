@@ -71,7 +71,7 @@ public final class JobRun {
                 recordsProcessed: 0, lateRecords: 0, elapsed: .now - start, hadNothingToDo: true)
         }
         let total = remainingAtStart()
-        let threads = try startWorkers()
+        let threads = startWorkers()
         while shared.runningThreads.load(ordering: .acquiring) > 0 {
             let seen = shared.ended.count
             let done = shared.sourceRecords.load(ordering: .relaxed)
@@ -96,17 +96,26 @@ public final class JobRun {
     }
 
     /// Spreads the tasks: task k of every kind goes to thread k modulo their number.
-    private func startWorkers() throws -> [pthread_t] {
+    /// Where a thread cannot be started the run has failed, and those that were are to be joined.
+    private func startWorkers() -> [pthread_t] {
         let count = min(threadCount, job.plan.kinds.map(\.taskCount).max() ?? 1)
-        shared.runningThreads.store(count, ordering: .releasing)
-        return try (0..<count).map { index in
+        var threads: [pthread_t] = []
+        for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
                 job.tasks.filter { $0.partition % count == index }, commits: job.commits,
                 commitInterval: settings.commitInterval)
             // From here to the join the worker and its tasks are used by that thread alone.
             nonisolated(unsafe) let handedOver = worker
-            return try WorkerThread.start { [shared] in Self.work(handedOver, shared) }
+            shared.runningThreads.add(1, ordering: .acquiringAndReleasing)
+            do {
+                threads.append(
+                    try WorkerThread.start { [shared] in Self.work(handedOver, shared) })
+            } catch {
+                shared.runningThreads.subtract(1, ordering: .acquiringAndReleasing)
+                shared.fail(error)
+            }
         }
+        return threads
     }
 
     private var threadCount: Int {

@@ -39,8 +39,8 @@ final class TaskCore {
     private(set) var sourceRecordCount = 0
 
     init(
-        name: String, partition: Int, calls: TaskCalls,
-        environment: StateEnvironment, stores: [any EnvironmentStore], outputs: OutputBuffer,
+        name: String, partition: Int, calls: TaskCalls, environment: StateEnvironment,
+        stores: [any EnvironmentStore], outputs: OutputBuffer,
         restored: RestoredTask, newProducerID: @escaping () throws -> Int64
     ) {
         self.name = name
