@@ -121,7 +121,7 @@ struct ProduceConsumeTests {
             jobrunner consume t --from-beginning --until-end
             """, in: directory)
         #expect(shell.lines == ["65", "small"])
-        #expect(shell.errors.hasPrefix("error: standard input line 2: a record of "))
+        #expect(shell.errors.hasPrefix("error: standard input line 2: the line is over "))
         #expect(shell.errors.hasSuffix("; the 1 record before it is written\n"))
     }
 

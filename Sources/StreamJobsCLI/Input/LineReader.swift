@@ -30,17 +30,18 @@ final class LineReader {
     /// longer than a record can be, having read no more than that of it.
     func next() throws -> ArraySlice<UInt8>? {
         while !stop.isStopping {
-            if let end = endOfLine() {
+            let end = endOfLine()
+            guard (end ?? buffer.count) - start <= Limits.batchBytesMax else {
+                throw CommandError.badInput(
+                    "the line is over the limit of a record, \(Limits.batchBytesMax) bytes")
+            }
+            if let end {
                 defer { moveTo(end + 1) }
                 return withoutReturn(buffer[start..<end])
             }
             if isAtEnd {
                 defer { moveTo(buffer.count) }
                 return start < buffer.count ? withoutReturn(buffer[start...]) : nil
-            }
-            guard buffer.count - start <= Limits.batchBytesMax else {
-                throw CommandError.badInput(
-                    "the line is over the limit of a record, \(Limits.batchBytesMax) bytes")
             }
             try readMore()
         }
