@@ -86,7 +86,7 @@ public final class JobRun {
         if let failure = shared.failure.withLock({ $0 }) { throw failure }
         return RunSummary(
             recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
-            lateRecords: job.tasks.reduce(0) { $0 + Int($1.lateCount) },
+            lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
             elapsed: .now - start, hadNothingToDo: false)
     }
 

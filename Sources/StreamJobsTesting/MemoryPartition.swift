@@ -83,37 +83,46 @@ package final class MemoryPartition: JobLogPartition {
 
     package func flush() throws {}
 
-    package func makeCursor(from offset: Offset) -> any JobLogCursor {
-        MemoryCursor(self, from: offset)
+    package func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor {
+        MemoryCursor(self, from: offset, isolation)
     }
 
-    /// The first batch that ends behind `offset`, if readers of committed data may look at it, and
+    /// The first batch that ends behind `offset`, if readers of that isolation may look at it, and
     /// whether they may see its records.
-    func batch(behind offset: Offset) -> (StoredBatch, isVisible: Bool)? {
+    func batch(behind offset: Offset, _ isolation: Isolation) -> (StoredBatch, isVisible: Bool)? {
         state.withLock { state in
             let stored = state.batches.first { $0.header.nextOffset > offset.rawValue }
-            guard let stored, stored.header.baseOffset < state.lastStable.rawValue else {
+            let end = isolation == .readCommitted ? state.lastStable : state.logEnd
+            guard let stored, stored.header.baseOffset < end.rawValue else {
                 return nil
             }
-            let isAborted = state.producers.aborted.contains {
+            var hidden = isolation == .readUncommitted ? [] : state.producers.aborted
+            if isolation == .readDecided {
+                hidden += state.producers.openTransactions.map {
+                    AbortedRange(producerID: $0.producer.id, first: $0.first, last: end)
+                }
+            }
+            let isHidden = hidden.contains {
                 $0.producerID == stored.header.producer?.id
                     && $0.first.rawValue <= stored.header.baseOffset
                     && stored.header.baseOffset <= $0.last.rawValue
             }
-            return (stored, !stored.header.isControl && !isAborted)
+            return (stored, !stored.header.isControl && !isHidden)
         }
     }
 }
 
 final class MemoryCursor: JobLogCursor {
     private let partition: MemoryPartition
+    private let isolation: Isolation
     private(set) var position: Offset
     private var batch: MemoryPartition.StoredBatch?
     private var records: BatchRecords?
     private var record: RecordView?
 
-    init(_ partition: MemoryPartition, from offset: Offset) {
+    init(_ partition: MemoryPartition, from offset: Offset, _ isolation: Isolation) {
         self.partition = partition
+        self.isolation = isolation
         position = offset
     }
 
@@ -129,7 +138,9 @@ final class MemoryCursor: JobLogCursor {
                     position = max(position, Offset(records?.header.nextOffset ?? 0))
                     records = nil
                 }
-            } else if let (stored, isVisible) = partition.batch(behind: position) {
+            } else if let (stored, isVisible) = partition.batch(
+                behind: position, isolation)
+            {
                 batch = stored
                 if isVisible {
                     records = BatchRecords(stored.bytes, stored.header)

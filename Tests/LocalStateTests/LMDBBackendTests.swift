@@ -52,6 +52,21 @@ struct LMDBBackendTests {
         }
     }
 
+    @Test func `a file of which a full disk took the first page only is made anew`() throws {
+        try open(blobs()).close()
+        let file = Glibc.open(dataFile, O_RDWR)
+        defer { Glibc.close(file) }
+        // The first meta page as LMDB makes it, of transaction 0.
+        var transaction: UInt64 = 0
+        #expect(pwrite(file, &transaction, 8, 144) == 8)
+        #expect(ftruncate(file, 4096) == 0)
+        let store = blobs()
+        let environment = try open(store)
+        try store.put(1, [1])
+        try environment.commit([])
+        environment.close()
+    }
+
     @Test func `a truncated file is refused before it is mapped`() throws {
         let store = blobs()
         let environment = try open(store)

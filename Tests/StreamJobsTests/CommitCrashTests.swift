@@ -121,5 +121,7 @@ final class CrashingPartition: JobLogPartition {
     var openTransactions: [OpenTransaction] { partition.openTransactions }
     func leaderEpoch(at offset: Offset) -> Int32 { partition.leaderEpoch(at: offset) }
     func epoch(of producerID: Int64) -> Int16? { partition.epoch(of: producerID) }
-    func makeCursor(from offset: Offset) -> any JobLogCursor { partition.makeCursor(from: offset) }
+    func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor {
+        partition.makeCursor(from: offset, isolation)
+    }
 }

@@ -153,17 +153,44 @@ import Testing
         #expect(times == [9, 3, 5])
     }
 
-    @Test func `the watermark is the lowest of the tasks that have not ended`() throws {
+    @Test func `a live run's watermark is the lowest that the tasks have told`() throws {
         try append(.watermark(50), from: 0, sequence: 0)
-        let reader = input(Array(repeating: InputPosition(offset: .zero), count: 2))
+        let reader = input(Array(repeating: InputPosition(offset: .zero), count: 2), mode: .live)
         _ = try reader.state()
         #expect(reader.watermark == .distantPast)
         try append(.watermark(30), from: 1, sequence: 0)
         _ = try reader.state()
         #expect(reader.watermark == Timestamp(milliseconds: 30))
-        try append(.end, from: 1, sequence: 1)
-        _ = try reader.state()
-        #expect(reader.watermark == Timestamp(milliseconds: 50))
+    }
+
+    @Test(arguments: [false, true])
+    func `a bounded run's watermark is what records carry, told early or late`(_ isTold: Bool)
+        throws
+    {
+        func append(_ time: Int64, promise: Int64, from task: UInt32) throws {
+            let batch = BatchBuilder()
+            try Array("0 0".utf8).withUnsafeBytes {
+                try batch.append(
+                    key: nil, value: $0, timestamp: Timestamp(milliseconds: time),
+                    headers: InternalRecord.headers(
+                        task: task, promise: Timestamp(milliseconds: promise)))
+            }
+            try withExtendedLifetime(batch) { _ = try partition.append(batch.seal()) }
+        }
+        try append(20, promise: 10, from: 1)
+        if isTold { try self.append(.watermark(25), from: 0, sequence: 0) }
+        try append(40, promise: 30, from: 1)
+        try append(35, promise: 15, from: 2)
+        try self.append(.end, from: 0, sequence: 0)
+        try self.append(.end, from: 1, sequence: 0)
+        let reader = input(Array(repeating: InputPosition(offset: .zero), count: 2))
+        var watermarks: [Int64?] = []
+        while case .ready = try reader.state() {
+            _ = try take(reader)
+            watermarks.append(reader.watermark?.milliseconds)
+        }
+        #expect(watermarks == [10, 15, 30])
+        #expect(reader.watermark == nil)
     }
 
     @Test func `the end of another run is none`() throws {
@@ -181,5 +208,32 @@ import Testing
         try withExtendedLifetime(batch) { _ = try partition.append(batch.seal()) }
         let reader = input([InputPosition(offset: .zero)])
         #expect(throws: JobError.self) { try reader.state() }
+    }
+
+    @Test func `in a live run an idle upstream task holds up no watermark, until it says more`()
+        throws
+    {
+        func mark(_ task: UInt32, _ time: Int64, isIdle: Bool) throws {
+            let batch = BatchBuilder()
+            let watermark = Timestamp(milliseconds: time)
+            try batch.append(
+                key: nil, value: nil, timestamp: watermark,
+                headers: InternalRecord.headers(
+                    task: task, watermark: watermark, endOf: nil, isIdle: isIdle))
+            try withExtendedLifetime(batch) { _ = try partition.append(batch.seal()) }
+        }
+        let start = InputPosition(offset: .zero)
+        let input = input([start, start], mode: .live)
+        try mark(1, 5, isIdle: true)
+        try mark(2, 100, isIdle: false)
+        _ = try input.state()
+        #expect(input.watermark == Timestamp(milliseconds: 100))
+        try mark(1, 7, isIdle: false)
+        _ = try input.state()
+        #expect(input.watermark == Timestamp(milliseconds: 7))
+        try mark(1, 7, isIdle: true)
+        try mark(2, 100, isIdle: true)
+        _ = try input.state()
+        #expect(input.watermark == nil)
     }
 }

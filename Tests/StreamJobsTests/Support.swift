@@ -82,7 +82,7 @@ struct WordOutput: Equatable {
         chains.mapValues { $0.last ?? 0 } == input.chains
     }
 
-    private static func read(_ name: String, _ log: CommitLog) throws -> [String: [Int64]] {
+    static func read(_ name: String, _ log: CommitLog) throws -> [String: [Int64]] {
         var values: [String: [Int64]] = [:]
         let consumer = try Consumer(log, topic: log.topic(name), from: .earliest)
         _ = try consumer.poll(maxRecords: .max) { _, record in

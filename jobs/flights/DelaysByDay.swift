@@ -53,6 +53,6 @@ extension Timestamp {
     fileprivate var endOfDay: Timestamp {
         let day: Int64 = 24 * 60 * 60 * 1000
         let intoDay = ((milliseconds % day) + day) % day
-        return Timestamp(milliseconds: milliseconds - intoDay + day)
+        return advanced(by: .milliseconds(day - intoDay))
     }
 }

@@ -35,6 +35,12 @@ struct DataFile: ~Copyable {
             throw file.damaged("it does not begin as a file of LMDB does")
         }
         file.pageBytes = first.pageBytes
+        if file.byteCount < 2 * file.pageBytes, first.transaction == 0 {
+            // The disk was full, or the machine stopped, when LMDB made the file: it writes both meta pages
+            // at once, and commits only behind them. It would refuse the one page; nothing was ever in it.
+            guard truncate(path, 0) == 0 else { throw error(of: errno, "truncate of \(path)") }
+            return
+        }
         guard file.byteCount.isMultiple(of: file.pageBytes), file.byteCount >= 2 * file.pageBytes
         else {
             throw file.damaged(

@@ -213,7 +213,7 @@ package final class Partition: Sendable {
             let position = segment.position(atOrBefore: offset)
             return ReadPlan(
                 file: segment.file, position: position, byteCount: segment.byteCount - position,
-                upTo: upTo, aborted: state.producers.aborted.filter { $0.last >= offset })
+                upTo: upTo, aborted: state.hidden(from: offset, isolation))
         }
     }
 
@@ -227,6 +227,17 @@ package final class Partition: Sendable {
 }
 
 extension Partition.State {
+    /// What a reader from `offset` on must not see below the end it reads to.
+    fileprivate borrowing func hidden(from offset: Offset, _ isolation: Isolation) -> [AbortedRange]
+    {
+        let aborted = producers.aborted.filter { $0.last >= offset }
+        guard isolation == .readDecided else { return aborted }
+        return aborted
+            + producers.openTransactions.map {
+                AbortedRange(producerID: $0.producer.id, first: $0.first, last: ends.logEnd)
+            }
+    }
+
     /// Notes a batch that lies at the end of the last segment.
     mutating func batchAdded(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer) {
         let last = segments.count - 1
@@ -262,6 +273,9 @@ extension Partition.State {
 public enum Isolation: Sendable {
     /// Those of committed transactions and of none, in order, up to the first undecided one.
     case readCommitted
+    /// As `readCommitted`, but undecided transactions are left out rather than waited for: what comes
+    /// behind them is seen, and they themselves are not seen later.
+    case readDecided
     /// All that is written.
     case readUncommitted
 }

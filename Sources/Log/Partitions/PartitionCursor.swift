@@ -142,7 +142,7 @@ package final class PartitionCursor {
     }
 
     private func isAborted(_ header: BatchHeader) -> Bool {
-        guard isolation == .readCommitted, header.isTransactional, let producer = header.producer
+        guard isolation != .readUncommitted, header.isTransactional, let producer = header.producer
         else { return false }
         return aborted.contains {
             $0.producerID == producer.id && $0.first.rawValue <= header.baseOffset

@@ -8,6 +8,12 @@ package struct AbortedRange {
     package let producerID: Int64
     package let first: Offset
     package let last: Offset
+
+    package init(producerID: Int64, first: Offset, last: Offset) {
+        self.producerID = producerID
+        self.first = first
+        self.last = last
+    }
 }
 
 /// A transaction that has records in a partition and no marker yet.

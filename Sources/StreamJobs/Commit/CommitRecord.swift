@@ -1,7 +1,7 @@
 // What a task's state says about its commits: the record that decides.
 //
 // Table `commit`, key "decided":
-//   version 1, k, producer id, epoch, watermark, late count,
+//   version 1, k, producer id, epoch, watermark, promise, late count,
 //   count of transactions decided but not known to be marked, and each:
 //   topic id (16), partition, producer id, epoch, first offset, last offset
 // Table `commit`, key "run":
@@ -30,6 +30,8 @@ struct CommitRecord {
     /// Who the next transaction belongs to: its epoch was never used.
     var producer: ProducerStamp
     var watermark = Timestamp.distantPast
+    /// No later record to a repartition topic is ordered before it.
+    var promise = Timestamp.distantPast
     var lateCount: Int64 = 0
     var decided: [DecidedTransaction] = []
 
@@ -41,6 +43,7 @@ struct CommitRecord {
         fields.put(producer.id)
         fields.put(producer.epoch)
         fields.put(watermark.milliseconds)
+        fields.put(promise.milliseconds)
         fields.put(lateCount)
         fields.put(Int32(decided.count))
         for transaction in decided {
@@ -63,6 +66,7 @@ struct CommitRecord {
         producer = ProducerStamp(
             id: try fields.take(Int64.self), epoch: try fields.take(Int16.self))
         watermark = Timestamp(milliseconds: try fields.take(Int64.self))
+        promise = Timestamp(milliseconds: try fields.take(Int64.self))
         lateCount = try fields.take(Int64.self)
         for _ in 0..<(try fields.take(Int32.self)) {
             decided.append(
@@ -83,12 +87,15 @@ struct RunRecord {
     let id: Int64
     let isLive: Bool
     var hasFinished: Bool
+    /// What the task had counted as late before this run.
+    let lateBefore: Int64
     /// The end of every source partition of the job, the same in all of its tasks.
     let ends: [PositionKey: Offset]
 
     static let key = Array("run".utf8)
 
-    init(id: Int64, isLive: Bool, ends: [PositionKey: Offset]) {
+    init(id: Int64, isLive: Bool, lateBefore: Int64, ends: [PositionKey: Offset]) {
+        self.lateBefore = lateBefore
         self.id = id
         self.isLive = isLive
         self.ends = ends
@@ -100,6 +107,7 @@ struct RunRecord {
         fields.put(id)
         fields.put(UInt8(isLive ? 1 : 0))
         fields.put(UInt8(hasFinished ? 1 : 0))
+        fields.put(lateBefore)
         fields.put(Int32(ends.count))
         for (key, end) in ends {
             fields.put(key.topicID)
@@ -115,6 +123,7 @@ struct RunRecord {
         id = try fields.take(Int64.self)
         isLive = try fields.take(UInt8.self) != 0
         hasFinished = try fields.take(UInt8.self) != 0
+        lateBefore = try fields.take(Int64.self)
         var ends: [PositionKey: Offset] = [:]
         for _ in 0..<(try fields.take(Int32.self)) {
             let key = PositionKey(

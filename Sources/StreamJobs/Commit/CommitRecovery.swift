@@ -54,8 +54,18 @@ enum CommitRecovery {
         return ProducerStamp(id: producer.id, epoch: epoch)
     }
 
-    /// Throws `refused` unless the commits topic knows the same last commit as the state.
-    static func requireSameCommit(_ number: Int64, task: String, inLog: Int64) throws {
+    /// Throws `refused` unless the commits topic knows the same last commit as the state, or is about to:
+    /// a decided one whose marker is missing. Asked before anything is changed, so that a state that was
+    /// put there by mistake does no harm.
+    static func requireSameCommit(
+        _ commit: CommitRecord, task: String, inLog: Int64, _ commits: any JobLogPartition
+    ) throws {
+        let open = commits.openTransactions
+        let isToBeMarked = commit.decided.contains { decided in
+            decided.topicID == commits.topicID && open.contains { $0.producer == decided.producer }
+        }
+        let number = commit.number
+        let inLog = isToBeMarked ? inLog + 1 : inLog
         guard number != inLog else { return }
         let which =
             number < inLog

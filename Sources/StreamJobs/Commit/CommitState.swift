@@ -45,6 +45,7 @@ struct CommitState {
     /// What repartition topics were told last.
     var sentWatermark: Timestamp?
     var sentEnd = false
+    var sentIdle = false
 
     /// A decided transaction whose marker is not known to be flushed.
     struct UnconfirmedMarker {

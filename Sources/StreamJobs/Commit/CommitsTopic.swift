@@ -50,10 +50,28 @@ enum CommitsTopic {
         return fields.bytes
     }
 
+    /// Throws `refused` if a transaction is still open although all tasks have ended theirs: it was begun,
+    /// and perhaps decided, by a state that is no more.
+    static func requireNoneOpen(in commits: any JobLogPartition) throws {
+        guard let open = commits.openTransactions.first else { return }
+        var task = ""
+        let cursor = commits.makeCursor(from: open.first, .readUncommitted)
+        if try cursor.hasRecord() {
+            try cursor.withRecord { record in
+                task = record.withKey { String(decoding: $0 ?? .empty, as: UTF8.self) }
+            }
+        }
+        throw JobError(
+            .refused,
+            "the state of the task \(task) is missing: the log holds a commit that it has begun "
+                + "(\(commits.name) offset \(open.first)); \(Remedy.copyOrAnew)")
+    }
+
     /// The number of the last commit of each task, by its name.
     static func lastCommits(in commits: any JobLogPartition) throws -> [String: Int64] {
         var last: [String: Int64] = [:]
-        let cursor = commits.makeCursor(from: commits.startOffset)
+        // What another task has left open must not hide the commits behind it.
+        let cursor = commits.makeCursor(from: commits.startOffset, .readDecided)
         while try cursor.hasRecord() {
             try cursor.withRecord { record in
                 let task = record.withKey { String(decoding: $0 ?? .empty, as: UTF8.self) }

@@ -37,13 +37,15 @@ extension TaskCore {
         if outputs.hasInternal {
             let isEnd = hasFinished && !commit.sentEnd
             let watermark = outputWatermark
-            if isEnd || commit.sentWatermark != watermark {
+            if isEnd || commit.sentWatermark != watermark || commit.sentIdle != isIdle {
                 try outputs.appendMarks(
                     InternalRecord.headers(
-                        task: number, watermark: watermark, endOf: isEnd ? commit.run?.id : nil),
+                        task: number, watermark: watermark, endOf: isEnd ? commit.run?.id : nil,
+                        isIdle: isIdle),
                     timestamp: watermark)
                 commit.sentWatermark = watermark
                 commit.sentEnd = isEnd
+                commit.sentIdle = isIdle
             }
         }
         commit.appended = try outputs.write(as: commit.producer)
@@ -70,6 +72,7 @@ extension TaskCore {
         var record = CommitRecord(producer: try nextProducer(after: producer))
         record.number = commit.number + 1
         record.watermark = eventTime.watermark
+        record.promise = promise
         record.lateCount = lateCount
         record.decided = (kept + decided).map(\.transaction)
 

@@ -17,8 +17,8 @@ extension CommitLog: JobLog {
 }
 
 extension Partition: JobLogPartition {
-    package func makeCursor(from offset: Offset) -> any JobLogCursor {
-        PartitionCursor(self, from: offset, isolation: .readCommitted)
+    package func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor {
+        PartitionCursor(self, from: offset, isolation: isolation)
     }
 }
 

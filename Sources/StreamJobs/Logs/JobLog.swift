@@ -34,8 +34,14 @@ package protocol JobLogPartition: AnyObject, Sendable {
     func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws
     /// When it returns, what was appended before the call survives a power loss.
     func flush() throws
+    func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor
+}
+
+extension JobLogPartition {
     /// Reads committed records from `offset` on.
-    func makeCursor(from offset: Offset) -> any JobLogCursor
+    package func makeCursor(from offset: Offset) -> any JobLogCursor {
+        makeCursor(from: offset, .readCommitted)
+    }
 }
 
 /// A place in a partition and the record there. Belongs to one thread.

@@ -1,6 +1,7 @@
 // One partition of a repartition topic. Several upstream tasks write it, their records interleaved as
 // their commits fell; a bounded run undoes that by merging them by (timestamp, upstream task, sequence),
-// so that the same input gives the same output whatever the threads. Positions are kept per upstream
+// so that the same input gives the same output whatever the threads; its event time follows from the
+// records merged, not from when upstream tasks have committed. Positions are kept per upstream
 // task, since the merge takes one task's records far ahead of another's.
 //
 //  the partition      A1 B1 A2 A3 B2 …            one cursor, read once
@@ -22,6 +23,8 @@ package final class InternalInput: TaskInput {
     private var queuedCount = 0
     /// The upstream whose first record `state` has found.
     private var chosen: Int?
+    /// Of a bounded run, with that record: no upstream sends earlier ones behind it.
+    private var mergedWatermark = Timestamp.distantPast
 
     private struct Upstream {
         let task: UInt32
@@ -30,6 +33,8 @@ package final class InternalInput: TaskInput {
         var queueBytes = 0
         /// Records below were queued; those at or above are still to be read.
         var resume: Offset
+        /// It has said that it has nothing to read, and nothing since.
+        var isIdle = false
         /// Whether some of its records were skipped: the queue does not reach up to the cursor.
         var isBehind = false
 
@@ -66,7 +71,10 @@ package final class InternalInput: TaskInput {
     package var isFirst: Bool { false }
 
     package var watermark: Timestamp? {
-        upstreams.lazy.filter { !self.hasEnded($0) }.map(\.position.time).min()
+        guard mode == .live else {
+            return upstreams.allSatisfy(hasEnded) ? nil : mergedWatermark
+        }
+        return upstreams.lazy.filter { !$0.isIdle }.map(\.position.time).min()
     }
 
     package var positions: [(PositionKey, InputPosition)] {
@@ -91,7 +99,7 @@ package final class InternalInput: TaskInput {
             try fill()
             chosen = choose()
         }
-        if let chosen { return .ready(head(chosen).timestamp) }
+        if let chosen { return .ready(order(chosen)) }
         return upstreams.allSatisfy(hasEnded) ? .ended : .waiting
     }
 
@@ -100,6 +108,7 @@ package final class InternalInput: TaskInput {
             preconditionFailure("state() has found no record")
         }
         try item.record.withView(body)
+        upstreams[chosen].isIdle = false
         removeFirst(of: chosen)
         self.chosen = nil
     }
@@ -116,19 +125,30 @@ package final class InternalInput: TaskInput {
     private func choose() -> Int? {
         let heads = upstreams.indices.filter { !upstreams[$0].queue.isEmpty }
         guard mode != .live else {
-            return heads.min { head($0).offset < head($1).offset }
+            return heads.min { head($0).record.offset < head($1).record.offset }
         }
-        guard let first = heads.min(by: { (head($0).timestamp, $0) < (head($1).timestamp, $1) })
+        guard let first = heads.min(by: { (order($0), $0) < (order($1), $1) })
         else { return nil }
-        let time = head(first).timestamp
+        let time = order(first)
         // A task without a record here may still send one that comes before.
         let isDecided = upstreams.allSatisfy { upstream in
             !upstream.queue.isEmpty || hasEnded(upstream) || time < upstream.position.time
         }
-        return isDecided ? first : nil
+        guard isDecided else { return nil }
+        // Upstreams without a record here promise more than `time`: as if theirs were known.
+        mergedWatermark = heads.map { head($0).marks.promise }.reduce(time, min)
+        return first
     }
 
-    private func head(_ index: Int) -> OwnedRecord { upstreams[index].queue[0].record }
+    private func head(_ index: Int) -> Item { upstreams[index].queue[0] }
+
+    /// What records are merged by: the timestamp, but of a late one its task's promise, since that may
+    /// have been told already.
+    private func order(_ index: Int) -> Timestamp {
+        let item = head(index)
+        guard mode != .live else { return item.record.timestamp }
+        return max(item.record.timestamp, item.marks.promise)
+    }
 
     // MARK: Reading
 
@@ -148,6 +168,7 @@ package final class InternalInput: TaskInput {
         for index in upstreams.indices {
             while let marks = upstreams[index].queue.first?.marks, let time = marks.watermark {
                 upstreams[index].position.time = max(upstreams[index].position.time, time)
+                upstreams[index].isIdle = marks.isIdle
                 if let run = marks.endedRun { upstreams[index].position.endedRun = run }
                 removeFirst(of: index)
             }

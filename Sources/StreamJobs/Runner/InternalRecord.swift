@@ -1,9 +1,11 @@
 // What travels on a repartition topic beside a record's key and value, as headers, so that any log can
 // carry it. The topic belongs to the job: users' headers do not go there.
 //
-//  "t"  4 bytes  the upstream task's number (on every record)
+//  "t"  12 bytes the upstream task's number and its promise: neither this record nor a later one of
+//                it is ordered before that time (on every record)
 //  "w"  8 bytes  its watermark: no earlier record of it follows (null key, null value)
 //  "e"  8 bytes  the bounded run that it has ended (beside "w")
+//  "i"  empty    it has nothing to read, and takes no part in event time until it says more (beside "w")
 //
 // All big-endian.
 
@@ -18,17 +20,25 @@ package enum InternalRecord {
         return checksum == 0 ? 1 : checksum
     }
 
-    package static func headers(task: UInt32) -> [Header] { [Header("t", bytes(task))] }
+    package static func headers(task: UInt32, promise: Timestamp = .distantPast) -> [Header] {
+        [Header("t", bytes(task) + bytes(promise.milliseconds))]
+    }
 
-    package static func headers(task: UInt32, watermark: Timestamp, endOf run: Int64?) -> [Header] {
-        var headers = [Header("t", bytes(task)), Header("w", bytes(watermark.milliseconds))]
+    package static func headers(
+        task: UInt32, watermark: Timestamp, endOf run: Int64?, isIdle: Bool = false
+    ) -> [Header] {
+        var headers = headers(task: task, promise: watermark)
+        headers.append(Header("w", bytes(watermark.milliseconds)))
+        if isIdle { headers.append(Header("i", [])) }
         if let run { headers.append(Header("e", bytes(run))) }
         return headers
     }
 
     struct Marks {
         var task: UInt32 = 0
+        var promise = Timestamp.distantPast
         var watermark: Timestamp?
+        var isIdle = false
         var endedRun: Int64?
     }
 
@@ -37,7 +47,11 @@ package enum InternalRecord {
         var marks = Marks()
         for header in try record.headers() {
             switch header.key {
-            case "t": marks.task = integer(header.value) ?? 0
+            case "t":
+                guard let value = header.value, value.count == 12 else { break }
+                marks.task = integer(Array(value.prefix(4))) ?? 0
+                marks.promise = Timestamp(milliseconds: integer(Array(value.suffix(8))) ?? .min)
+            case "i": marks.isIdle = true
             case "w": marks.watermark = integer(header.value).map { Timestamp(milliseconds: $0) }
             case "e": marks.endedRun = integer(header.value)
             default: break

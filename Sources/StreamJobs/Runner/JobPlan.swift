@@ -67,6 +67,14 @@ struct JobPlan {
                 ? try repartition(input, of: kind, job, after: kinds)
                 : try source(input, of: kind, job, on: log)
         }
+        for (index, input) in inputs.enumerated()
+        where inputs[..<index].contains(where: { $0.topic == input.topic }) {
+            // Positions are kept by partition: two readers of one would share a position.
+            throw JobError(
+                .refused,
+                "the task \(kind.name) of the job '\(job.name)' reads the topic '\(input.topic)' "
+                    + "twice; read it once and do both in that method")
+        }
         let own = inputs.filter { !$0.description.options.contains(.everyPartition) }
         let counts = Set(own.map(\.partitionCount))
         guard counts.count <= 1 else {

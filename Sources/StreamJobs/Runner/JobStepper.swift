@@ -34,7 +34,7 @@ package final class JobStepper {
     /// Records left out as late in all runs of this stepper.
     package var lateCount: Int { lateBefore + lateInRun }
 
-    private var lateInRun: Int { job.tasks.reduce(0) { $0 + Int($1.lateCount) } }
+    private var lateInRun: Int { job.tasks.reduce(0) { $0 + $1.lateInRun } }
 
     /// The stores called `name` in the tasks of a kind, one for each partition.
     package func stores(_ name: String, ofTask kind: String) -> [any EnvironmentStore] {

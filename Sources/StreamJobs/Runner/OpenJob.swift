@@ -26,13 +26,14 @@ final class OpenJob {
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
+        let lastCommits = try CommitsTopic.lastCommits(in: commits)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
-                try open(kind, partition, state)
+                try open(kind, partition, state, lastCommits)
                 kindOfTask.append(index)
             }
         }
-        try requireSameCommits()
+        try CommitsTopic.requireNoneOpen(in: commits)
     }
 
     deinit { close() }
@@ -41,7 +42,10 @@ final class OpenJob {
         for task in tasks { task.environment.close() }
     }
 
-    private func open(_ kind: PlannedKind, _ partition: Int, _ location: StateLocation) throws {
+    private func open(
+        _ kind: PlannedKind, _ partition: Int, _ location: StateLocation,
+        _ lastCommits: [String: Int64]
+    ) throws {
         let name = kind.taskName(partition)
         let declarations = TaskSetup.Declarations()
         let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
@@ -56,6 +60,8 @@ final class OpenJob {
 
         let newProducerID: () throws -> Int64 = { [log] in try log.takeProducerIDs(1) }
         let restored = try RestoredTask(environment, of: name, newProducerID: newProducerID)
+        try CommitRecovery.requireSameCommit(
+            restored.commit, task: name, inLog: lastCommits[name] ?? 0, commits)
         if restored.isNew {
             // The producer's id is known before its first record: recovery finds what is its own.
             try environment.commit([
@@ -78,19 +84,19 @@ final class OpenJob {
         task.commit.run = restored.run
         task.commit.producer = try CommitRecovery.nextProducer(
             after: restored.commit.producer, outputs: written, newProducerID: newProducerID)
+        if task.commit.producer.id != restored.commit.producer.id {
+            // As for a new task: an id that only the log has seen would never be aborted.
+            var record = restored.commit
+            record.producer = task.commit.producer
+            try environment.commit([
+                SystemChange(.commit, key: CommitRecord.key, value: record.encoded())
+            ])
+        }
         tasks.append(task)
     }
 
     private func partitions(of topic: String, _ count: Int) throws -> [any JobLogPartition] {
         try (0..<count).map { try log.logPartition(TopicPartition(topic, PartitionID($0))) }
-    }
-
-    private func requireSameCommits() throws {
-        let last = try CommitsTopic.lastCommits(in: commits)
-        for task in tasks {
-            try CommitRecovery.requireSameCommit(
-                task.commit.number, task: task.name, inLog: last[task.name] ?? 0)
-        }
     }
 
     // MARK: Runs
@@ -107,13 +113,13 @@ final class OpenJob {
 
         let id = isResumed ? lastID : lastID + 1
         for task in tasks where task.commit.run?.id != id {
-            let run = RunRecord(id: id, isLive: !untilEnd, ends: ends)
+            let run = RunRecord(
+                id: id, isLive: !untilEnd, lateBefore: task.lateCount, ends: ends)
             try task.environment.commit([
                 SystemChange(.commit, key: RunRecord.key, value: run.encoded())
             ])
             task.commit.run = run
             task.commit.sentEnd = false
-            task.lateCount = 0
         }
         let mode = untilEnd ? RunMode.bounded(run: id) : .live
         for index in tasks.indices {

@@ -22,7 +22,7 @@ final class TaskCore {
     // What a call needs.
     @usableFromInline var keyBytes: [UInt8] = []
     @usableFromInline var valueBytes: [UInt8] = []
-    private let internalHeaders: [Header]
+    private var internalHeaders: [Header]
     private(set) var currentTimestamp = Timestamp.distantPast
     private(set) var currentPartition = PartitionID(0)
 
@@ -30,10 +30,15 @@ final class TaskCore {
     var outputs: OutputBuffer
     var timers: EventTimers
     var eventTime: EventTime
+    /// What all that goes to repartition topics from now on is ordered at or behind. It follows from the
+    /// records and timers alone, not from when commits fall.
+    private(set) var promise: Timestamp
     var lateCount: Int64
     var commit: CommitState
     private(set) var isDirty = false
     private(set) var hasFinished = false
+    /// In a live run: none of its inputs takes part in event time now.
+    private(set) var isIdle = false
 
     /// Records taken from sources since the task was opened; read by its own thread.
     private(set) var sourceRecordCount = 0
@@ -52,7 +57,8 @@ final class TaskCore {
         self.stores = stores
         self.outputs = outputs
         number = InternalRecord.taskNumber(name)
-        internalHeaders = InternalRecord.headers(task: number)
+        promise = restored.commit.promise
+        internalHeaders = InternalRecord.headers(task: number, promise: promise)
         timers = EventTimers(restored.timers)
         eventTime = EventTime(restored.commit.watermark)
         lateCount = restored.commit.lateCount
@@ -82,7 +88,10 @@ final class TaskCore {
             } else {
                 switch try next() {
                 case .input(let input): try take(from: input)
-                case .nothing: return done
+                case .nothing:
+                    // Of a live run what upstream tasks have told counts without a record too.
+                    guard mode == .live, advanceEventTime() else { return done }
+                    continue
                 case .ended:
                     guard try finish() else { return done }
                 }
@@ -129,6 +138,7 @@ final class TaskCore {
 
     private func take(from input: any TaskInput) throws {
         isDirty = true
+        raisePromise(to: eventTime.watermark)
         if let source = input as? SourceInput, source.isCounted { sourceRecordCount += 1 }
         try input.take { record in
             currentTimestamp = record.timestamp
@@ -145,6 +155,7 @@ final class TaskCore {
 
     private func fire(_ timer: EventTimer) throws {
         isDirty = true
+        raisePromise(to: timer.time.advanced(by: .milliseconds(-1)))
         currentTimestamp = timer.time
         currentPartition = PartitionID(partition)
         var context = TaskContext(self)
@@ -157,13 +168,24 @@ final class TaskCore {
         }
     }
 
-    private func advanceEventTime() {
+    private func raisePromise(to time: Timestamp) {
+        guard time > promise else { return }
+        promise = time
+        internalHeaders = InternalRecord.headers(task: number, promise: promise)
+    }
+
+    /// Whether a timer is due then.
+    @discardableResult
+    private func advanceEventTime() -> Bool {
         var lowest: Timestamp?
         for input in inputs {
             guard let watermark = input.watermark else { continue }
             lowest = min(lowest ?? watermark, watermark)
         }
-        if let lowest { eventTime.advance(to: lowest) }
+        isIdle = mode == .live && lowest == nil
+        guard let lowest else { return false }
+        eventTime.advance(to: lowest)
+        return timers.next.map { $0.time <= eventTime.watermark } ?? false
     }
 
     /// At the end of all inputs event time goes on to the last timer, one timer at a time. False when
@@ -183,9 +205,9 @@ final class TaskCore {
     /// records from just before its time.
     var outputWatermark: Timestamp {
         guard let due = timers.next, due.time <= eventTime.watermark else {
-            return eventTime.watermark
+            return max(promise, eventTime.watermark)
         }
-        return due.time.advanced(by: .milliseconds(-1))
+        return max(promise, due.time.advanced(by: .milliseconds(-1)))
     }
 
     private func failure(
@@ -238,7 +260,12 @@ final class TaskCore {
         }
     }
 
-    var needsCommit: Bool { isDirty || !changedPositions.isEmpty }
+    var needsCommit: Bool {
+        isDirty || !changedPositions.isEmpty || outputs.hasInternal && isIdle != commit.sentIdle
+    }
+
+    /// Records left out as late in this run, restarts included.
+    var lateInRun: Int { Int(lateCount - (commit.run?.lateBefore ?? 0)) }
 
     func committed() { isDirty = false }
 }
