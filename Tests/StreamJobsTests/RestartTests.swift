@@ -1,5 +1,5 @@
-// Restarts that are easy to get wrong: two jobs in one directory, states put in place by mistake, producer ids that
-// run out; and event time, which must follow from the records.
+// Restarts that are easy to get wrong: two jobs in one directory, states put in place by mistake,
+// producer ids that run out; and event time, which must follow from the records.
 
 import Foundation
 import StreamJobs
