@@ -1,76 +1,111 @@
-// What the process ends with, and how an error becomes one sentence on standard error.
+// What the process ends with: one number for each kind of end, so that a script can tell them apart.
+// The numbers are those of BSD's sysexits.h, where it has one; 128 and the signal's number after a stop.
 //
-//    0  done                               74  I/O error or disk full
-//   64  wrong usage                        75  data directory in use
-//   65  bad input data                     77  no permission
-//   66  no such topic, job or file        130  Ctrl-C
-//   69  user code failed
-//
-// (The numbers of BSD's sysexits.h, where it has one.)
+//    0  done; SIGTERM ended what has no end of its own; the reader of the output went away
+//   64  wrong usage             an option, a name or a number that can never be right
+//   65  bad input data          a CSV row, a line, a record that is too large; a job that does not fit
+//                               its state and topics; data of a newer version
+//   66  no such topic, job or file, or no data directory
+//   69  user code failed        a task threw, or could not decode its input
+//   74  I/O error or disk full  also: stored bytes are not what was written
+//   75  data directory in use
+//   77  no permission
+//  130  Ctrl-C
+//  143  SIGTERM ended `produce` of a file, or `consume --until-end`, before the end
 
-import ArgumentParser
+import Glibc
 import LocalState
 import StreamJobs
 import StreamJobsLog
 
-/// Something that is wrong with what the user gave, or where the data are.
-struct CommandError: Error, CustomStringConvertible {
-    let exitCode: Int32
-    let message: String
+/// What is wrong with what the user gave. The message is one sentence that names the object, the position
+/// and the remedy.
+package struct CommandError: Error, CustomStringConvertible {
+    package let exitCode: Int32
+    package let message: String
 
-    var description: String { message }
+    package init(exitCode: Int32, _ message: String) {
+        self.exitCode = exitCode
+        self.message = message
+    }
+
+    package var description: String { message }
+
+    static func usage(_ message: String) -> CommandError {
+        CommandError(exitCode: ExitCodes.usage, message)
+    }
 
     static func badInput(_ message: String) -> CommandError {
-        .init(exitCode: 65, message: message)
+        CommandError(exitCode: ExitCodes.badInput, message)
     }
+
     static func notFound(_ message: String) -> CommandError {
-        .init(exitCode: 66, message: message)
+        CommandError(exitCode: ExitCodes.notFound, message)
     }
-    static func io(_ message: String) -> CommandError { .init(exitCode: 74, message: message) }
-    static func noPermission(_ message: String) -> CommandError {
-        .init(exitCode: 77, message: message)
+
+    /// After a call of the operating system: the code that fits `errno`.
+    /// - Parameter action: What was tried, such as "read flights.csv".
+    package static func system(_ action: String, _ number: Int32) -> CommandError {
+        let reason = String(cString: strerror(number))
+        return switch number {
+        case EACCES, EPERM:
+            CommandError(exitCode: ExitCodes.noPermission, "no permission to \(action)")
+        case ENOSPC, EDQUOT:
+            CommandError(exitCode: ExitCodes.io, "the disk is full: could not \(action)")
+        default:
+            CommandError(exitCode: ExitCodes.io, "could not \(action): \(reason)")
+        }
     }
 }
 
-enum ExitCodes {
-    static let usage: Int32 = 64
-    static let interrupted: Int32 = 130
+package enum ExitCodes {
+    package static let usage: Int32 = 64
+    package static let badInput: Int32 = 65
+    package static let notFound: Int32 = 66
+    package static let userCodeFailed: Int32 = 69
+    package static let io: Int32 = 74
+    package static let directoryInUse: Int32 = 75
+    package static let noPermission: Int32 = 77
+    package static let interrupted: Int32 = 130
+    package static let terminated: Int32 = 143
 
-    static func code(of error: any Error) -> Int32 {
+    /// The code for an error that a command threw. One of a type that is not ours comes from a job.
+    package static func code(of error: any Error) -> Int32 {
         switch error {
         case let error as CommandError: error.exitCode
         case let error as LogError: code(of: error.code)
         case let error as StateError: code(of: error.code)
         case let error as JobError: code(of: error.code)
-        default: 70
+        default: userCodeFailed
         }
     }
 
     private static func code(of code: LogError.Code) -> Int32 {
         switch code {
-        case .noSuchTopic, .noSuchDirectory: 66
-        case .topicExists, .invalidTopicName, .invalidArgument: 64
-        case .directoryInUse: 75
-        case .permissionDenied, .readOnly: 77
-        case .recordTooLarge, .corrupted, .newerFormat, .offsetOutOfRange: 65
-        case .noSpace, .io, .producerFenced: 74
+        case .invalidTopicName, .invalidArgument, .topicExists: usage
+        case .recordTooLarge, .newerFormat, .offsetOutOfRange: badInput
+        case .noSuchTopic, .noSuchDirectory: notFound
+        case .noSpace, .io, .corrupted, .producerFenced: io
+        case .directoryInUse: directoryInUse
+        case .permissionDenied, .readOnly: noPermission
         }
     }
 
     private static func code(of code: StateError.Code) -> Int32 {
         switch code {
-        case .io, .noSpace, .outcomeUnknown: 74
-        case .permissionDenied: 77
-        case .alreadyOpen: 75
-        case .corrupted, .incompatible, .newerFormat, .tooLarge: 65
+        case .incompatible, .newerFormat: badInput
+        case .tooLarge: userCodeFailed
+        case .io, .noSpace, .outcomeUnknown, .corrupted: io
+        case .alreadyOpen: directoryInUse
+        case .permissionDenied: noPermission
         }
     }
 
     private static func code(of code: JobError.Code) -> Int32 {
         switch code {
-        case .userCodeFailed: 69
-        case .refused: 65
-        case .noSuchTopic: 66
+        case .refused: badInput
+        case .noSuchTopic: notFound
+        case .userCodeFailed: userCodeFailed
         }
     }
 }

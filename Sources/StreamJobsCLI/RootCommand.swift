@@ -1,88 +1,115 @@
-// The root of the command line: hands over to the commands and turns every error into one sentence.
+// The root of the command line: hands over to the commands and turns every end into an exit code, and every
+// error into one sentence on standard error.
 
 import ArgumentParser
 import Glibc
-import LocalState
 import StreamJobs
-import StreamJobsLog
+import Synchronization
 
 struct RootCommand: ParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: programName,
         abstract: "Runs stream jobs, with a commit log of its own.",
+        usage: "\(programName) COMMAND [OPTIONS]",
         discussion: """
-            Topics, records and state live in one data directory (--data, ./data unless given).
+            Topics, records and state are in one data directory (--data DIR, ./data unless given).
 
               \(programName) topics create flights --partitions 4
               \(programName) produce flights --csv flights.csv.gz --key-columns origin,time_hour
               \(programName) run flight-delays --until-end
-              \(programName) consume delays-by-day --from-beginning --until-end --json
+              \(programName) consume delays-by-day --from-beginning --until-end
             """,
-        version: "0.1.0",
+        version: "\(programName) (StreamJobs \(version))",
         subcommands: [
             RunCommand.self, JobsCommand.self, TopicsCommand.self, ProduceCommand.self,
             ConsumeCommand.self,
         ])
 
-    // Set once by `JobRunner.main`, before any other thread is started.
-    nonisolated(unsafe) static var jobs: [Job] = []
+    /// The jobs of the program. Commands are made by the parser, which passes nothing on to them.
+    static var jobs: [Job] { declaredJobs.withLock { $0 } }
+    private static let declaredJobs = Mutex<[Job]>([])
 
     /// The name that the program was started by.
-    static let programName: String = {
-        let path = CommandLine.arguments.first ?? "jobrunner"
-        return path.split(separator: "/").last.map(String.init) ?? "jobrunner"
-    }()
+    static let programName =
+        CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "jobrunner"
 
-    static func runAndExit() -> Never {
-        ProcessSetup.prepare()
+    static func runAndExit(jobs: [Job]) -> Never {
+        StandardDescriptors.makeSafe()
+        declaredJobs.withLock { $0 = jobs }
+        var command = parseOrExit()
         do {
-            var command = try parseAsRoot()
+            try requireDistinctNames(jobs)
             try command.run()
-            try Standard.output.flush()
-            Glibc.exit(0)
-        } catch let error as ExitCode {
-            Glibc.exit(error.rawValue)
+            exit(withCode: 0)
+        } catch  where exitCode(for: error) == .success {
+            // Help is a command to the parser, and its text an error.
+            exit(printing: fullMessage(for: error))
         } catch {
-            report(error)
+            exit(with: error)
         }
     }
 
-    /// Help and version go to standard output; every error is one sentence on standard error.
-    private static func report(_ error: any Error) -> Never {
-        let fullMessage = fullMessage(for: error)
-        if exitCode(for: error) == .success {
-            do {
-                try Standard.output.write(fullMessage + "\n")
-                try Standard.output.flush()
-            } catch { fail("\(error)", ExitCodes.code(of: error)) }
-            Glibc.exit(0)
+    private static func parseOrExit() -> any ParsableCommand {
+        let unknown = UsageError.unknownCommand(
+            in: CommandLine.arguments.dropFirst(), program: programName, commands: commandNames)
+        if let unknown { exit(with: CommandError.usage(unknown)) }
+        do {
+            return try parseAsRoot()
+        } catch {
+            let text = fullMessage(for: error)
+            // Version and completion scripts are no errors.
+            if exitCode(for: error) == .success { exit(printing: text) }
+            let message = message(for: error)
+            exit(with: CommandError.usage(UsageError.sentence(message: message, fullMessage: text)))
         }
-        let isUsage = !isOurs(error)
-        var message = isUsage ? Self.message(for: error) : "\(error)"
-        if isUsage { message += usageHint(fullMessage) }
-        fail(message, isUsage ? ExitCodes.usage : ExitCodes.code(of: error))
     }
 
-    private static func fail(_ message: String, _ exitCode: Int32) -> Never {
-        Standard.note("error: \(message)\n")
-        Glibc.exit(exitCode)
+    /// The names of the commands, each with those of its own commands.
+    private static var commandNames: [String: [String]] {
+        var names: [String: [String]] = [:]
+        for command in configuration.subcommands {
+            let configuration = command.configuration
+            names[configuration.commandName ?? ""] = configuration.subcommands.compactMap {
+                $0.configuration.commandName
+            }
+        }
+        return names
     }
 
-    private static func isOurs(_ error: any Error) -> Bool {
-        error is CommandError || error is LogError || error is StateError || error is JobError
+    private static func requireDistinctNames(_ jobs: [Job]) throws {
+        var names: Set<String> = []
+        for job in jobs where !names.insert(job.name).inserted {
+            throw CommandError(
+                exitCode: ExitCodes.userCodeFailed,
+                "this program has two jobs called '\(job.name)'; give one another name")
+        }
     }
 
-    /// The last line of the parser's own message names the command to ask for help.
-    private static func usageHint(_ fullMessage: String) -> String {
-        let hint = fullMessage.split(separator: "\n").last { $0.contains("--help") }
-        return hint.map { "; " + $0.trimmed().lowercasedFirst() } ?? ""
+    private static func exit(printing text: String) -> Never {
+        do {
+            let output = OutputStream()
+            output.write(text + "\n")
+            try output.flush()
+            exit(withCode: 0)
+        } catch {
+            exit(with: error)
+        }
     }
-}
 
-extension Substring {
-    fileprivate func trimmed() -> String { String(drop { $0 == " " }) }
-}
+    private static func exit(with error: any Error) -> Never {
+        switch error {
+        case let stopped as Stopped: exit(withCode: stopped.exitCode)
+        case is ReaderGone: exit(withCode: 0)
+        default:
+            StandardError.write(line: "error: \(error)")
+            exit(withCode: ExitCodes.code(of: error))
+        }
+    }
 
-extension String {
-    fileprivate func lowercasedFirst() -> String { prefix(1).lowercased() + dropFirst() }
+    private static func exit(withCode code: Int32) -> Never {
+        StandardError.erase()
+        Glibc.exit(code)
+    }
 }

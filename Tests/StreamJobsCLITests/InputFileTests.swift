@@ -1,81 +1,141 @@
-// Files, gzipped or not, and every way in which a gzip file can be damaged.
+// Files, gzipped and not, against the gzip program; and every way to damage them.
 
 import Foundation
+import StreamJobsCLI
 import TestSupport
 import Testing
 
-@testable import StreamJobsCLI
-
 struct InputFileTests {
-    /// "a,b\n1,2\n3,4\n" by `gzip -9n`.
-    static let gzipped: [UInt8] = [
-        0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x4b, 0xd4, 0x49, 0xe2,
-        0x32, 0xd4, 0x31, 0xe2, 0x32, 0xd6, 0x31, 0xe1, 0x02, 0x00, 0xe5, 0xe9, 0xd6, 0xce,
-        0x0c, 0x00, 0x00, 0x00,
-    ]
-    static let text = Array("a,b\n1,2\n3,4\n".utf8)
-
     private let directory: TemporaryDirectory
 
     init() throws { directory = try TemporaryDirectory() }
 
-    private func read(_ bytes: [UInt8]) throws -> [UInt8] {
-        try InputFile.read(directory.file("f.csv.gz", bytes))
+    private func read(_ path: String) throws -> [UInt8] {
+        let file = try InputFile(path: path)
+        var bytes: [UInt8] = []
+        while try file.read(into: &bytes) {}
+        return bytes
     }
 
-    private func error(_ body: () throws -> [UInt8]) -> CommandError? {
-        #expect(throws: CommandError.self) { try body() }
+    private func problem(_ path: String, exitCode: Int32 = 65) -> String {
+        message(exitCode: exitCode) { _ = try read(path) }
+            .replacingOccurrences(of: directory.path + "/", with: "")
     }
 
-    @Test func `a gzip file is read as what is in it, and any other as it is`() throws {
-        #expect(try read(Self.gzipped) == Self.text)
-        #expect(try read(Self.text) == Self.text)
-        #expect(try read([]) == [])
-        #expect(try read([0, 255, 10, 13]) == [0, 255, 10, 13])
+    /// What gzip(1) makes of `bytes`.
+    private func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
+        let plain = try directory.file("plain-\(UUID().uuidString)", bytes)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "gzip -n < \"$0\" > \"$0.out\"", plain]
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0)
+        return try [UInt8](Data(contentsOf: URL(fileURLWithPath: plain + ".out")))
     }
 
-    @Test func `the members of a gzip file are read one after the other`() throws {
-        #expect(try read(Self.gzipped + Self.gzipped) == Self.text + Self.text)
+    private func randomText(_ count: Int) -> [UInt8] {
+        var generator = SeededGenerator(seed: UInt64(count))
+        return (0..<count).map { _ in UInt8.random(in: 0x20...0x7e, using: &generator) }
     }
 
-    @Test func `more than one piece is read whole`() throws {
-        let large = [UInt8]((0..<2_500_003).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) })
-        #expect(try read(large) == large)
+    @Test(arguments: [0, 1, 2, 1000, Limits.inputChunkBytes, 3 * Limits.inputChunkBytes + 17])
+    func `a file reads the same, gzipped or not`(count: Int) throws {
+        let bytes = randomText(count)
+        #expect(try read(directory.file("a.csv", bytes)) == bytes)
+        #expect(try read(directory.file("a.csv.gz", gzipped(bytes))) == bytes)
+        #expect(try read(directory.file("gzip-by-its-bytes", gzipped(bytes))) == bytes)
     }
 
-    @Test func `a gzip file that is cut is damaged, in its header, data or sums`() throws {
-        // Of a single byte nobody can tell what it was to become.
-        for count in [2, 9, 11, Self.gzipped.count - 8, Self.gzipped.count - 1] {
-            let error = try #require(error { try read(Array(Self.gzipped.prefix(count))) })
-            #expect(error.exitCode == 65)
-            #expect(error.message.contains("f.csv.gz is damaged: "), "\(count) bytes")
+    @Test func `a file of one byte repeated a million times is read in chunks`() throws {
+        let bytes = [UInt8](repeating: 7, count: 5_000_000)
+        let file = try InputFile(path: directory.file("a.gz", gzipped(bytes)))
+        var (count, largest) = (0, 0)
+        var chunk: [UInt8] = []
+        while try file.read(into: &chunk) {
+            largest = max(largest, chunk.count)
+            count += chunk.count
+            chunk.removeAll()
         }
+        #expect(count == bytes.count)
+        #expect(largest <= Limits.inputChunkBytes)
     }
 
-    @Test func `a second member that is cut is damaged`() throws {
-        let error = error { try read(Self.gzipped + Self.gzipped.dropLast(3)) }
-        #expect(error?.exitCode == 65)
+    @Test func `several gzip members are one file, and zeros behind them are nothing`() throws {
+        let (first, second) = (randomText(5000), randomText(300_000))
+        let both = try gzipped(first) + gzipped(second)
+        #expect(try read(directory.file("both.gz", both)) == first + second)
+        #expect(
+            try read(directory.file("padded.gz", both + [UInt8](repeating: 0, count: 512)))
+                == first + second)
     }
 
-    @Test func `a changed bit in the data or their sums is damage, or changes nothing`() throws {
-        // Behind the header of ten bytes; deflate leaves some bits of the last block unused.
-        for index in stride(from: 10, to: Self.gzipped.count, by: 4) {
-            var bytes = Self.gzipped
-            bytes[index] ^= 1 << (index % 8)
+    @Test func `a gzip file that is cut short anywhere is damaged`() throws {
+        let whole = try gzipped(randomText(400))
+        for count in 2..<whole.count {
+            let path = try directory.file("cut.gz", Array(whole.prefix(count)))
+            #expect(problem(path) == "cut.gz is damaged: the gzip file is cut short", "\(count)")
+        }
+        let cut = try directory.file("cut.gz", Array(whole.prefix(1)))
+        #expect(problem(cut) == "cut.gz is no gzip file, in spite of its name")
+    }
+
+    @Test func `a changed byte anywhere is noticed or changes nothing`() throws {
+        let bytes = randomText(400)
+        let whole = try gzipped(bytes)
+        for position in whole.indices {
+            var changed = whole
+            changed[position] ^= 0x20
+            let path = try directory.file("changed.gz", changed)
             do {
-                #expect(try read(bytes) == Self.text, "byte \(index)")
+                // Neither the header's time nor the bits that fill up a byte are in the checksum.
+                #expect(try read(path) == bytes, "\(position)")
             } catch let error as CommandError {
                 #expect(error.exitCode == 65)
+                #expect(error.message.contains("changed.gz"))
             }
         }
     }
 
-    @Test func `what is no file is told`() throws {
-        let missing = error { try InputFile.read(directory.path + "/none") }
-        #expect(missing?.exitCode == 66)
-        #expect(missing?.message == "there is no file \(directory.path)/none")
-        let folder = error { try InputFile.read(directory.path) }
-        #expect(folder?.exitCode == 66)
-        #expect(folder?.message == "\(directory.path) is a directory, not a file")
+    @Test func `something else behind the compressed data is damage`() throws {
+        let path = try directory.file("more.gz", gzipped(Array("a\n".utf8)) + Array("b\n".utf8))
+        #expect(
+            problem(path)
+                == "more.gz is damaged: there is something else behind the compressed data")
+    }
+
+    @Test func `what is no gzip file is refused under such a name`() throws {
+        let expected = "a.csv.gz is no gzip file, in spite of its name"
+        #expect(problem(try directory.file("a.csv.gz", Array("a,b\n".utf8))) == expected)
+        #expect(problem(try directory.file("a.csv.gz", Array("".utf8))) == expected)
+    }
+
+    @Test func `a file is read twice, unless it has changed in between`() throws {
+        for bytes in [Array("a\n".utf8), try gzipped(Array("a\n".utf8))] {
+            let path = try directory.file("twice", bytes)
+            let file = try InputFile(path: path)
+            for _ in 0..<2 {
+                var text: [UInt8] = []
+                while try file.read(into: &text) {}
+                #expect(text == Array("a\n".utf8))
+                try file.rewind()
+            }
+            let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+            try handle.seekToEnd()
+            try handle.write(contentsOf: Data([0x0a]))
+            #expect(
+                message(exitCode: 65) { try file.rewind() }.contains(
+                    "was changed while it was being read; nothing was sent"))
+        }
+    }
+
+    @Test func `a file that is not there, and a directory, are told apart`() throws {
+        #expect(problem(directory.path + "/x.csv", exitCode: 66) == "there is no file x.csv")
+        #expect(
+            message(exitCode: 66) { _ = try read(directory.path) }
+                == "\(directory.path) is a directory, not a file")
+        #expect(
+            problem(try directory.file("a", Array("".utf8)) + "/b", exitCode: 66)
+                == "there is no file a/b")
     }
 }

@@ -40,7 +40,7 @@ struct ProduceConsumeTests {
         let lines = try await roundTrip(Array("a\n\nb\r\n\" \\\u{1}é\nlast".utf8))
         #expect(lines.map(\.value) == ["a", "", "b", "\" \\\u{1}é", "last"])
         #expect(lines.allSatisfy { $0.key == nil })
-        #expect(try directory.text("progress") == "5 records to t\n")
+        #expect(try directory.text("progress").hasPrefix("5 records to t in "))
     }
 
     @Test func `an empty input is no record`() async throws {
@@ -121,7 +121,7 @@ struct ProduceConsumeTests {
             jobrunner consume t --from-beginning --until-end
             """, in: directory)
         #expect(shell.lines == ["65", "small"])
-        #expect(shell.errors.hasPrefix("error: standard input line 2: the line is over "))
+        #expect(shell.errors.hasPrefix("error: standard input line 2: a record of "))
         #expect(shell.errors.hasSuffix("; the 1 record before it is written\n"))
     }
 
@@ -162,7 +162,7 @@ struct ProduceConsumeTests {
     @Test func `a reader that stops after a line ends consume silently`() async throws {
         let shell = try await Shell.run(
             """
-            jobrunner topics create t --partitions 3 > created
+            jobrunner topics create t > created
             seq 100000 | jobrunner produce t 2> progress
             jobrunner consume t --from-beginning --until-end | head -1
             echo "${PIPESTATUS[@]}"
@@ -230,7 +230,7 @@ struct ProduceConsumeTests {
             """, in: directory)
         #expect(shell.status == 74)
         #expect(
-            shell.errors == "error: could not write to standard output: No space left on device\n")
+            shell.errors == "error: the disk is full: could not write to standard output\n")
     }
 
     @Test func `a topic of a job takes no records of others`() async throws {

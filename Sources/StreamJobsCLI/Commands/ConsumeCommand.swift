@@ -1,30 +1,37 @@
+// `consume`: the records of a topic on standard output.
+
 import ArgumentParser
+import Glibc
 import StreamJobsLog
 
 struct ConsumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "consume", abstract: "Prints the records of a topic.",
+        usage: """
+            \(RootCommand.programName) consume TOPIC [--from-beginning] [--until-end]
+                [--max-messages N] [--json] [--data DIR]
+            """,
         discussion: """
-            Prints committed records as they come, until Ctrl-C; each partition in its order. Works beside \
-            a running job.
+            Prints the values of committed records, one a line, as they come, until Ctrl-C; each \
+            partition in its order. Works beside a running job.
             """)
 
-    @Argument(help: "The topic.")
+    @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
     var topic: String
 
-    @Flag(help: "Begin with the first record rather than with the next one to come.")
+    @Flag(help: "Begins with the first record there is, not with the next to come.")
     var fromBeginning = false
 
-    @Flag(help: "End behind the last record that is there now.")
+    @Flag(help: "Ends behind the last record that is there now.")
     var untilEnd = false
 
-    @Option(help: ArgumentHelp("End after so many records.", valueName: "n"))
+    @Option(help: ArgumentHelp("Ends after so many records.", valueName: "n"))
     var maxMessages: Int?
 
     @Flag(
         help: """
-            One JSON object a line: topic, partition, offset, timestamp, key, value, headers. Bytes that are \
-            no UTF-8 are written in base64, and "key_encoding" or "value_encoding" says so.
+            One JSON object a line: topic, partition, offset, timestamp, key, value, headers. Bytes that \
+            are not UTF-8 are written in base64, and "key_encoding" or "value_encoding" says so.
             """)
     var json = false
 
@@ -37,49 +44,57 @@ struct ConsumeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let stop = StopRequest.watch()
+        let stop = try StopRequest.watch(
+            endsOfItself: untilEnd, timeout: Limits.consumerStopTimeout)
         let log = try data.openToRead()
-        let consumer = try Consumer(
-            log, topic: log.topic(topic), from: fromBeginning ? .earliest : .latest)
+        let topic = try data.topic(topic, in: log)
+        let consumer = try Consumer(log, topic: topic, from: fromBeginning ? .earliest : .latest)
         if untilEnd { try consumer.stopAtEnd() }
-        let output = Standard.output
-        var left = maxMessages ?? .max
-        // Waiting grows a little while nothing comes.
-        var pause = Duration.milliseconds(1)
-        while left > 0, !stop.isStopping, !output.isClosed {
-            let count = try consumer.poll(maxRecords: min(left, 4096)) { partition, record in
-                try print(record, partition, to: output)
-            }
-            left -= count
-            if count > 0 {
-                pause = .milliseconds(1)
-                continue
-            }
+        let output = OutputStream()
+        do {
+            try print(from: consumer, of: topic, to: output, until: stop)
+        } catch let failure as LogError {
+            // What was read before it is good.
             try output.flush()
-            output.lookForReader()
-            if untilEnd || output.isClosed { break }
-            stop.wait(pause)
-            pause = min(pause * 2, .milliseconds(50))
+            throw failure
         }
         try output.flush()
-        if stop.exitCode != 0 { throw ExitCode(stop.exitCode) }
+        StandardError.erase()
+        try stop.check()
     }
 
     private func print(
-        _ record: borrowing RecordView, _ partition: PartitionID, to output: OutputStream
+        from consumer: Consumer, of topic: Topic, to output: OutputStream, until stop: StopRequest
     ) throws {
-        guard json else {
-            try record.withValue { if let value = $0 { try output.write(value) } }
-            return try output.write(CollectionOfOne(UInt8(ascii: "\n")))
+        var progress = Progress("records printed", isShown: !OutputStream.isTerminal)
+        var count = 0
+        var pause = Limits.followWaitMin
+        while !stop.isStopping {
+            let left = min(maxMessages ?? .max, count + Limits.pollRecordsMax) - count
+            guard left > 0 else { return }
+            let read = try consumer.poll(maxRecords: left) { partition, record in
+                if json {
+                    try RecordLine.appendJSON(
+                        of: record, in: partition, of: topic, to: &output.buffer)
+                } else {
+                    RecordLine.appendValue(of: record, to: &output.buffer)
+                }
+                try output.flushIfFull()
+            }
+            count += read
+            try progress.update(
+                done: count, remaining: untilEnd ? Int(consumer.remaining()) : nil)
+            if read > 0 {
+                pause = Limits.followWaitMin
+                continue
+            }
+            guard !untilEnd else { return }
+            try output.flush()
+            let ready = StandardDescriptors.wait(
+                for: [stop.descriptor], failing: [STDOUT_FILENO], timeout: pause)
+            // A reader that has gone would otherwise be noticed at the next record.
+            if ready.contains(STDOUT_FILENO) { throw ReaderGone() }
+            pause = min(pause * 2, Limits.followWaitMax)
         }
-        var line = RecordLine()
-        line.add("topic", string: topic)
-        line.add("partition", number: Int64(partition.rawValue))
-        line.add("offset", number: record.offset.rawValue)
-        line.add("timestamp", number: record.timestamp.milliseconds)
-        record.withKey { line.add("key", bytes: $0) }
-        record.withValue { line.add("value", bytes: $0) }
-        line.add("headers", headers: try record.headers())
-        try output.write(line.finished())
     }
 }

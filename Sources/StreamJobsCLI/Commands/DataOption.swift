@@ -1,22 +1,44 @@
+// `--data`: where topics, records and state are, and how each command opens them.
+
 import ArgumentParser
 import StreamJobsLog
 
-/// Where topics, records and state are.
 struct DataOption: ParsableArguments {
-    @Option(name: .customLong("data"), help: "The data directory.")
+    @Option(
+        name: .customLong("data"),
+        help: ArgumentHelp("The directory of topics, records and state.", valueName: "dir"))
     var directory = "./data"
 
     func validate() throws {
         if directory.isEmpty { throw ValidationError("--data names no directory") }
     }
 
+    /// Reads beside a running owner.
     func openToRead() throws -> CommitLog { try CommitLog.open(directory, as: .observer) }
 
-    /// The directory must be there: a mistyped one is not made by running a job in it.
-    func openToWrite() throws -> CommitLog {
-        _ = try openToRead()
-        return try CommitLog.open(directory, as: .owner)
+    /// Runs `body` on the log as its owner, and closes it. The directory must be there unless it may be
+    /// made: a mistyped one is not made by running a job in it.
+    func withOwnedLog<R>(mayCreate: Bool = false, _ body: (CommitLog) throws -> R) throws -> R {
+        if !mayCreate { _ = try openToRead() }
+        let log = try CommitLog.open(directory, as: .owner)
+        let result = Result { try body(log) }
+        let closing = Result { try log.close() }
+        let value = try result.get()
+        // Where both have failed the first failure tells why; the next open recovers from either.
+        try closing.get()
+        return value
     }
 
-    func openOrCreate() throws -> CommitLog { try CommitLog.open(directory, as: .owner) }
+    /// The topic. Throws `notFound` naming those that there are, and the command that makes one.
+    func topic(_ name: String, in log: CommitLog) throws -> Topic {
+        do {
+            return try log.topic(name)
+        } catch let error as LogError where error.code == .noSuchTopic {
+            let names = log.topics.filter { !$0.isInternal }.map(\.name)
+            let others = Suggestions.sentence(for: name, among: names).map { "; " + $0 } ?? ""
+            throw CommandError.notFound(
+                "there is no topic '\(name)' in \(directory)\(others); make it with "
+                    + "'topics create \(name) --partitions N'")
+        }
+    }
 }

@@ -1,29 +1,32 @@
+// `jobs`: what `run` knows.
+
 import ArgumentParser
 import StreamJobs
 
 struct JobsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "jobs", abstract: "Lists the jobs that this program can run.")
+        commandName: "jobs", abstract: "Lists the jobs that this program can run.",
+        usage: "\(RootCommand.programName) jobs [--json]")
 
-    @Flag(help: "One JSON object a line.")
+    @Flag(help: "One JSON object a line: job, summary.")
     var json = false
 
     func run() throws {
         let jobs = RootCommand.jobs
+        let output = OutputStream()
         let width = jobs.map(\.name.count).max() ?? 0
         for job in jobs {
             if json {
-                var line: [UInt8] = Array("{\"job\":".utf8)
-                JSONText.append(string: job.name, to: &line)
-                line += Array(",\"summary\":".utf8)
-                JSONText.append(string: job.summary, to: &line)
-                line += Array("}\n".utf8)
-                try Standard.output.write(line)
+                output.write("{")
+                JSONText.append(field: "job", string: job.name, to: &output.buffer)
+                JSONText.append(field: "summary", string: job.summary, to: &output.buffer)
+                output.write("}\n")
             } else {
                 let padding = String(repeating: " ", count: width - job.name.count + 2)
-                try Standard.output.write("\(job.name)\(padding)\(job.summary)\n")
+                output.write(job.summary.isEmpty ? job.name : job.name + padding + job.summary)
+                output.write("\n")
             }
         }
-        try Standard.output.flush()
+        try output.flush()
     }
 }

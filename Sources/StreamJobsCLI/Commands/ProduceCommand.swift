@@ -1,45 +1,57 @@
+// `produce`: lines, or the rows of a CSV file, into a topic.
+
 import ArgumentParser
-import Glibc
 import StreamJobsLog
 
 struct ProduceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "produce",
         abstract: "Writes records to a topic: lines, or the rows of a CSV file.",
+        usage: """
+            \(RootCommand.programName) produce TOPIC [FILE] [--key-separator TEXT] [--data DIR]
+            \(RootCommand.programName) produce TOPIC --csv FILE[.gz] [--key-columns COL[,COL…]]
+                [--timestamp-column COL] [--sort] [--data DIR]
+            """,
         discussion: """
-            Without --csv each line of FILE, or of standard input, is a record's value. With --csv each \
-            row is a JSON object: a field is a number if it is one in JSON, null if it is empty or NA, a \
-            string otherwise. The file is checked before its first record is written. When the command \
-            ends, all records are on the disk.
+            Without --csv each line of FILE, or of standard input, is the value of a record.
+
+            With --csv each row becomes a JSON object: a field is a number if it is one in JSON, null if \
+            it is empty or NA, and a string otherwise. The whole file is checked before its first record \
+            is sent.
+
+            When the command has ended, all its records are on the disk.
             """)
 
-    @Argument(help: "The topic, which must be there.")
+    @Argument(help: ArgumentHelp("The topic, which must be there.", valueName: "TOPIC"))
     var topic: String
 
-    @Argument(help: "A file of lines; standard input unless given.")
+    @Argument(
+        help: ArgumentHelp(
+            "A file of lines, gzipped or not; standard input unless given.", valueName: "FILE"))
     var file: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What stands between key and value of a line; '\\t' is a tab.", valueName: "text"))
+    var keySeparator: String?
 
     @Option(help: ArgumentHelp("A CSV file, gzipped or not.", valueName: "file"))
     var csv: String?
 
     @Option(
         help: ArgumentHelp(
-            "The columns that make the key, joined by '|'.", valueName: "col[,col...]"))
+            "The columns that make the key, joined by '|'. The key is null unless given.",
+            valueName: "col[,col…]"))
     var keyColumns: String?
 
     @Option(
         help: ArgumentHelp(
-            "The column with the records' timestamps; the time now unless given.", valueName: "col")
-    )
+            "The column with the time of the record, such as \(TimestampText.forms). The time of "
+                + "sending unless given.", valueName: "col"))
     var timestampColumn: String?
 
-    @Flag(help: "Send the rows in the order of their timestamps.")
+    @Flag(help: "Sends the rows in the order of their timestamps.")
     var sort = false
-
-    @Option(
-        help: ArgumentHelp(
-            "What stands between key and value of a line ('\\t' is a tab).", valueName: "text"))
-    var keySeparator: String?
 
     @OptionGroup var data: DataOption
 
@@ -50,47 +62,46 @@ struct ProduceCommand: ParsableCommand {
         if csv != nil, file != nil || keySeparator != nil {
             throw ValidationError("--csv goes with neither a file of lines nor --key-separator")
         }
+        if let keyColumns, names(of: keyColumns).contains("") {
+            throw ValidationError("--key-columns has an empty name: '\(keyColumns)'")
+        }
         if sort, timestampColumn == nil {
             throw ValidationError("--sort needs --timestamp-column")
-        }
-        if let keyColumns,
-            keyColumns.split(separator: ",", omittingEmptySubsequences: false).contains("")
-        {
-            throw ValidationError("--key-columns has an empty name: '\(keyColumns)'")
         }
         if keySeparator == "" { throw ValidationError("--key-separator is empty") }
     }
 
     func run() throws {
-        if let csv {
-            let source = try CSVSource(
-                path: csv, keyColumns: keyColumns, timestampColumn: timestampColumn, sort: sort)
-            try produce { try source.send(to: $1, of: $0, until: $2) }
+        let stop = try StopRequest.watch(endsOfItself: (csv ?? file) != nil)
+        let input: InputFile
+        if let path = csv ?? file {
+            input = try InputFile(path: path, stop: stop)
         } else {
-            let source = try LineSource(path: file, keySeparator: keySeparator)
-            try produce { try source.send(to: $1, of: $0, until: $2) }
+            input = InputFile(standardInput: stop)
         }
+        let writer = try data.withOwnedLog { log in
+            let topic = try data.topic(topic, in: log)
+            guard !topic.isInternal else {
+                throw CommandError.usage(
+                    "the topic '\(topic.name)' belongs to a job; nobody else may write to it")
+            }
+            let writer = TopicWriter(log, topic, stop)
+            try writer.finish { try send(input, to: writer) }
+            return writer
+        }
+        writer.report()
     }
 
-    private func produce(_ send: (CommitLog, Topic, StopRequest) throws -> Int) throws {
-        // Looked up first: a mistyped name must not make a data directory.
-        guard try !data.openToRead().topic(topic).isInternal else {
-            throw CommandError(
-                exitCode: ExitCodes.usage,
-                message: "the topic '\(topic)' belongs to a job; nobody else may write to it")
+    private func send(_ input: InputFile, to writer: TopicWriter) throws {
+        guard csv != nil else {
+            return try LineSource(input, keySeparator: keySeparator).send(to: writer)
         }
-        let stop = StopRequest.watch()
-        let log = try data.openToWrite()
-        var progress = ProgressReport("records")
-        do {
-            let count = try send(log, log.topic(topic), stop)
-            try log.close()
-            progress.finish(
-                "\(counted(count, "record")) to \(topic)\(stop.isStopping ? ", stopped" : "")")
-        } catch {
-            try log.close()
-            throw error
-        }
-        if stop.exitCode != 0 { throw ExitCode(stop.exitCode) }
+        let columns = CSVColumns(
+            key: keyColumns.map(names) ?? [], timestamp: timestampColumn)
+        try CSVSource(input, columns: columns, isSorted: sort).send(to: writer)
+    }
+
+    private func names(of columns: String) -> [String] {
+        columns.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 }

@@ -1,3 +1,5 @@
+// `run`: a job, until its end or a stop.
+
 import ArgumentParser
 import StreamJobs
 import StreamJobsLog
@@ -5,30 +7,39 @@ import StreamJobsLog
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Runs a job.",
+        usage: """
+            \(RootCommand.programName) run JOB [--threads N] [--until-end]
+                [--commit-interval TIME] [--disorder TIME] [--data DIR]
+            """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
             where the last commit left off: no input is lost, none counts twice.
             """)
 
-    @Argument(help: "The job's name; 'jobs' lists them.")
+    @Argument(help: ArgumentHelp("The job's name; 'jobs' lists them.", valueName: "JOB"))
     var job: String
 
-    @Option(help: "Threads that the tasks are spread over; one a core unless given.")
+    @Option(
+        help: ArgumentHelp(
+            "Threads that the tasks are spread over. One a core unless given; the number changes "
+                + "nothing in the output.", valueName: "n"))
     var threads: Int?
 
-    @Flag(help: "End when all that is in the input topics now has been worked through.")
+    @Flag(help: "Ends when all that is in the input topics now has been worked through.")
     var untilEnd = false
 
     @Option(
         help: ArgumentHelp(
-            "Time between two commits while there is work, such as 200ms or 5s.", valueName: "time")
-    )
+            "Time between two commits while there is work, such as 200ms or 5s. (default: "
+                + "\(DurationArgument(RunSettings.defaultCommitInterval)))", valueName: "time"),
+        transform: DurationArgument.parse)
     var commitInterval = DurationArgument(RunSettings.defaultCommitInterval)
 
     @Option(
         help: ArgumentHelp(
-            "How late a record may be in event time, such as 24h; the job's own unless given.",
-            valueName: "time"))
+            "How late a record may be in event time, such as 24h. The job's own unless given.",
+            valueName: "time"),
+        transform: DurationArgument.parse)
     var disorder: DurationArgument?
 
     @OptionGroup var data: DataOption
@@ -40,33 +51,34 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        var job = try self.findJob()
+        var job = try findJob()
         if let disorder { job.disorder = disorder.duration }
-        let stop = StopRequest.watch()
-        let log = try data.openToWrite()
-        let run = try JobRun(
-            job, on: log,
-            settings: RunSettings(
-                threads: threads, untilEnd: untilEnd, commitInterval: commitInterval.duration))
-        let stopper = run.stopper
-        stop.whenStopping { stopper.stop() }
-
-        var progress = ProgressReport("records")
-        let summary = try run.run { state in
-            progress.update(done: state.recordsProcessed, remaining: state.recordsRemaining)
+        // By agreement with service managers SIGTERM is an ordinary end, also of a bounded run.
+        let stop = try StopRequest.watch(endsOfItself: false)
+        let summary = try data.withOwnedLog { log in
+            let run = try JobRun(
+                job, on: log,
+                settings: RunSettings(
+                    threads: threads, untilEnd: untilEnd,
+                    commitInterval: commitInterval.duration))
+            let stopper = run.stopper
+            stop.whenStopping { stopper.stop() }
+            var progress = Progress("records processed")
+            return try run.run { state in
+                progress.update(done: state.recordsProcessed, remaining: state.recordsRemaining)
+            }
         }
-        try log.close()
-        let isWhole = untilEnd && !stop.isStopping
-        progress.finish("\(job.name): \(summary)\(isWhole || !untilEnd ? "" : ", stopped")")
-        if stop.exitCode != 0 { throw ExitCode(stop.exitCode) }
+        let isCutShort = untilEnd && stop.isStopping
+        let note = isCutShort ? "; stopped before the end, the same command goes on" : ""
+        StandardError.write(line: "\(job.name): \(summary)\(note)")
+        try stop.check()
     }
 
     private func findJob() throws -> Job {
         let jobs = RootCommand.jobs
-        guard let job = jobs.first(where: { $0.name == self.job }) else {
-            let names = jobs.map(\.name).joined(separator: ", ")
-            throw CommandError.notFound("there is no job '\(self.job)'; there are: \(names)")
-        }
-        return job
+        if let job = jobs.first(where: { $0.name == self.job }) { return job }
+        let others = Suggestions.sentence(for: self.job, among: jobs.map(\.name))
+        throw CommandError.notFound(
+            "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
     }
 }

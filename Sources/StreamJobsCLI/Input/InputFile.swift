@@ -1,56 +1,162 @@
-// Reading a file that may be compressed with gzip. The only file that imports zlib.
+// A file, a pipe or standard input, read in chunks; what is compressed with gzip is read as what is inside.
 
-private import CStreamJobsZlib
 import Glibc
 
-enum InputFile {
-    /// All bytes of `path`; those inside, if it is a gzip file. Throws with the file's name.
-    static func read(_ path: String) throws -> [UInt8] {
-        try requireNoDirectory(path)
-        guard let file = gzopen(path, "rb") else { throw openError(path) }
-        gzbuffer(file, 256 * 1024)
-        var bytes: [UInt8] = []
-        let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1024 * 1024, alignment: 16)
-        defer { chunk.deallocate() }
-        while true {
-            let read = gzread(file, chunk.baseAddress, UInt32(chunk.count))
-            guard read >= 0 else {
-                let problem = damage(file)
-                gzclose_r(file)
-                throw CommandError.badInput("\(path) is damaged: \(problem)")
+/// Belongs to one thread. A read that waits ends when a stop is asked for.
+package final class InputFile: ByteSource {
+    package let name: String
+    /// It can be read a second time: a file, no pipe.
+    package let isRegular: Bool
+    private let descriptor: Int32
+    private let isOwned: Bool
+    private let stop: StopRequest?
+    private let status: Status
+    private let chunk = Chunk()
+    private var format = Format.unknown
+    /// What was read and not given yet.
+    private var pending: [UInt8] = []
+
+    private enum Format {
+        case unknown
+        case plain
+        case gzip(GzipDecoder)
+        case bytes
+    }
+
+    /// What tells that a file has changed.
+    private struct Status: Equatable {
+        let byteCount: Int
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ status: stat) {
+            byteCount = Int(status.st_size)
+            seconds = status.st_mtim.tv_sec
+            nanoseconds = status.st_mtim.tv_nsec
+        }
+    }
+
+    /// Opens `path`. Whether it is gzip is told by its first bytes.
+    package convenience init(path: String) throws { try self.init(path: path, stop: nil) }
+
+    init(path: String, stop: StopRequest?) throws {
+        name = path
+        self.stop = stop
+        isOwned = true
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            guard errno == ENOENT || errno == ENOTDIR else {
+                throw CommandError.system("read \(path)", errno)
             }
-            bytes.append(contentsOf: chunk.prefix(Int(read)))
-            if Int(read) < chunk.count { break }
+            throw CommandError.notFound("there is no file \(path)")
         }
-        // A stream that ends in its middle is only told here.
-        let problem = damage(file)
-        guard gzclose_r(file) == Z_OK else {
-            throw CommandError.badInput("\(path) is damaged: \(problem)")
-        }
-        return bytes
-    }
-
-    private static func damage(_ file: gzFile) -> String {
-        var number: Int32 = 0
-        guard let text = gzerror(file, &number), number != Z_OK else {
-            return "it is cut short"
-        }
-        return String(cString: text)
-    }
-
-    static func requireNoDirectory(_ path: String) throws {
         var status = stat()
-        guard stat(path, &status) == 0 else { throw openError(path) }
+        guard fstat(descriptor, &status) == 0 else {
+            throw CommandError.system("look at \(path)", errno)
+        }
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw CommandError.notFound("\(path) is a directory, not a file")
         }
+        isRegular = status.st_mode & S_IFMT == S_IFREG
+        self.status = Status(status)
     }
 
-    static func openError(_ path: String) -> CommandError {
-        switch errno {
-        case ENOENT, ENOTDIR: .notFound("there is no file \(path)")
-        case EACCES, EPERM: .noPermission("no permission to read \(path)")
-        default: .io("could not read \(path): \(String(cString: strerror(errno)))")
+    /// Standard input, whose bytes are taken as they are.
+    init(standardInput stop: StopRequest?) {
+        name = "standard input"
+        self.stop = stop
+        isOwned = false
+        descriptor = STDIN_FILENO
+        isRegular = false
+        status = Status(stat())
+        format = .bytes
+    }
+
+    deinit {
+        if isOwned { _ = close(descriptor) }
+    }
+
+    package var isReady: Bool {
+        !pending.isEmpty
+            || !StandardDescriptors.wait(for: [descriptor], timeout: .zero).isEmpty
+    }
+
+    /// Back to the beginning of a regular file. Throws `badInput` if it is not what was read any more.
+    package func rewind() throws {
+        precondition(isRegular, "a pipe is read once")
+        var now = stat()
+        guard fstat(descriptor, &now) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
+            throw CommandError.system("read \(name) again", errno)
+        }
+        guard Status(now) == status else {
+            throw CommandError.badInput(
+                "\(name) was changed while it was being read; nothing was sent, try again")
+        }
+        format = .unknown
+        pending = []
+    }
+
+    package func read(into buffer: inout [UInt8]) throws -> Bool {
+        if case .unknown = format { try findFormat() }
+        switch format {
+        case .unknown: preconditionFailure("the format was just found")
+        case .bytes, .plain:
+            guard !pending.isEmpty else { return try readChunk(into: &buffer) }
+            buffer += pending
+            pending = []
+            return true
+        case .gzip(let decoder):
+            let before = buffer.count
+            while buffer.count == before {
+                if pending.isEmpty, try !readChunk(into: &pending) {
+                    guard decoder.isBetweenMembers else {
+                        throw CommandError.badInput(
+                            "\(name) is damaged: the gzip file is cut short")
+                    }
+                    return false
+                }
+                do {
+                    try decoder.decode(&pending, into: &buffer)
+                } catch {
+                    throw CommandError.badInput("\(name) is damaged: \(error)")
+                }
+            }
+            return true
         }
     }
+
+    private func findFormat() throws {
+        while pending.count < GzipDecoder.magic.count, try readChunk(into: &pending) {}
+        if pending.starts(with: GzipDecoder.magic) {
+            format = .gzip(GzipDecoder())
+        } else if name.hasSuffix(".gz") {
+            throw CommandError.badInput("\(name) is no gzip file, in spite of its name")
+        } else {
+            format = .plain
+        }
+    }
+
+    /// Reads once; false at the end.
+    private func readChunk(into buffer: inout [UInt8]) throws -> Bool {
+        var count = 0
+        repeat {
+            if let stop {
+                _ = StandardDescriptors.wait(for: [descriptor, stop.descriptor])
+                try stop.check()
+            }
+            count = Glibc.read(descriptor, chunk.bytes.baseAddress, chunk.bytes.count)
+        } while count < 0 && (errno == EINTR || errno == EAGAIN)
+        guard count >= 0 else { throw CommandError.system("read \(name)", errno) }
+        buffer.append(contentsOf: chunk.bytes[..<count])
+        return count > 0
+    }
+}
+
+/// Memory for the bytes of one read, used again and again.
+final class Chunk {
+    // Made in init, gone in deinit; its owner does not keep what points into it.
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+        byteCount: Limits.inputChunkBytes, alignment: 16)
+
+    deinit { bytes.deallocate() }
 }

@@ -1,91 +1,52 @@
-import Glibc
-import StreamJobsLog
+// Splits bytes into lines as they come.
 
-/// Reads lines from a descriptor as they come; the last one needs no newline. A stop ends the input, and
-/// drops the line that is not whole.
-final class LineReader {
-    private let descriptor: Int32
-    private let name: String
-    private let stop: StopRequest
+/// Lines of a byte source. A line ends with LF or CR LF; the last one needs no end (as Java's `readLine`,
+/// and so Kafka's console producer). Its bytes are taken as they are.
+package struct LineReader {
+    package let source: any ByteSource
+    /// Lines given so far.
+    package private(set) var count = 0
     private var buffer: [UInt8] = []
-    /// Where the next line begins, and how far it was searched for its end.
-    private var start = 0
+    private var position = 0
+    /// Behind this there may be a line's end.
     private var searched = 0
-    private var isAtEnd = false
-    private let chunk = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: 256 * 1024, alignment: 16)
+    private var lineEnd: Int?
 
-    init(_ descriptor: Int32, name: String, stop: StopRequest) {
-        self.descriptor = descriptor
-        self.name = name
-        self.stop = stop
+    package init(_ source: any ByteSource) { self.source = source }
+
+    /// A whole line is at hand: `next` will not read.
+    package mutating func hasLine() -> Bool {
+        if lineEnd == nil {
+            lineEnd = buffer[searched...].firstIndex(of: UInt8(ascii: "\n"))
+            searched = lineEnd ?? buffer.count
+        }
+        return lineEnd != nil
     }
 
-    deinit { chunk.deallocate() }
-
-    /// A whole line is in memory: `next` will not wait.
-    var hasLine: Bool { endOfLine() != nil }
-
-    /// The next line without its end; nil behind the last. Waits for more input. Throws for a line that is
-    /// longer than a record can be, having read no more than that of it.
-    func next() throws -> ArraySlice<UInt8>? {
-        while !stop.isStopping {
-            let end = endOfLine()
-            guard (end ?? buffer.count) - start <= Limits.batchBytesMax else {
+    /// The next line without its end; nil behind the last. Waits for more input. Throws `badInput` for a
+    /// line that could be no record, and what reading throws.
+    package mutating func next() throws -> ArraySlice<UInt8>? {
+        while !hasLine() {
+            guard buffer.count - position <= Limits.rowBytesMax else {
                 throw CommandError.badInput(
-                    "the line is over the limit of a record, \(Limits.batchBytesMax) bytes")
+                    "\(source.name) line \(count + 1): a record of more than \(Limits.rowBytesMax) "
+                        + "bytes is over the limit of \(Limits.recordBytesMax) bytes")
             }
-            if let end {
-                defer { moveTo(end + 1) }
-                return withoutReturn(buffer[start..<end])
-            }
-            if isAtEnd {
-                defer { moveTo(buffer.count) }
-                return start < buffer.count ? withoutReturn(buffer[start...]) : nil
-            }
-            try readMore()
+            buffer.removeFirst(position)
+            searched -= position
+            position = 0
+            if try source.read(into: &buffer) { continue }
+            guard position < buffer.count else { return nil }
+            lineEnd = buffer.count
+            searched = buffer.count
         }
-        return nil
-    }
-
-    private func endOfLine() -> Int? {
-        if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
-            searched = end
-            return end
-        }
-        searched = buffer.count
-        return nil
-    }
-
-    private func moveTo(_ position: Int) {
-        start = position
+        guard let end = lineEnd else { preconditionFailure("hasLine() has found it") }
+        var line = buffer[position..<end]
+        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        position = min(end + 1, buffer.count)
         searched = position
-    }
-
-    private func withoutReturn(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-    }
-
-    private func readMore() throws {
-        guard waitForInput() else { return }
-        let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
-        guard count >= 0 || errno == EINTR || errno == EAGAIN else {
-            throw CommandError.io("could not read \(name): \(String(cString: strerror(errno)))")
-        }
-        if count == 0 { isAtEnd = true }
-        buffer.removeFirst(start)
-        searched -= start
-        start = 0
-        buffer.append(contentsOf: chunk.prefix(max(0, count)))
-    }
-
-    /// False if the stop is asked for first.
-    private func waitForInput() -> Bool {
-        var waiting = [
-            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: stop.descriptor, events: Int16(POLLIN), revents: 0),
-        ]
-        while poll(&waiting, 2, -1) < 0, errno == EINTR {}
-        return waiting[1].revents == 0
+        lineEnd = nil
+        count += 1
+        return line
     }
 }

@@ -1,79 +1,106 @@
-// Writing JSON by hand: the shapes are fixed, and bytes go through as they are.
+// JSON written by hand: the shapes are fixed, and bytes that are right go through as they are.
 
-enum JSONText {
-    /// Appends `text`, which is UTF-8, as a JSON string.
-    static func append(string text: some Sequence<UInt8>, to json: inout [UInt8]) {
+import FoundationEssentials
+
+package enum JSONText {
+    /// Appends `text`, which is UTF-8, as a JSON string. All but quotes, backslashes and control characters
+    /// stays as it is.
+    package static func append(string text: some Collection<UInt8>, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                json.append(UInt8(ascii: "\\"))
-                json.append(byte)
-            case UInt8(ascii: "\n"): json.append(contentsOf: Array("\\n".utf8))
-            case UInt8(ascii: "\r"): json.append(contentsOf: Array("\\r".utf8))
-            case UInt8(ascii: "\t"): json.append(contentsOf: Array("\\t".utf8))
-            case 0..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                json.append(contentsOf: Array("\\u00".utf8))
-                json.append(digits[Int(byte >> 4)])
-                json.append(digits[Int(byte & 15)])
-            default: json.append(byte)
-            }
+        var rest = text[...]
+        while let next = rest.firstIndex(where: needsEscape) {
+            json.append(contentsOf: rest[..<next])
+            appendEscape(of: rest[next], to: &json)
+            rest = rest[rest.index(after: next)...]
         }
+        json.append(contentsOf: rest)
         json.append(UInt8(ascii: "\""))
-    }
-
-    static func append(string text: String, to json: inout [UInt8]) {
-        append(string: text.utf8, to: &json)
     }
 
     /// Whether `text` is a number by JSON's grammar (RFC 8259, section 6), all of it.
-    static func isNumber(_ text: some Collection<UInt8>) -> Bool {
+    package static func isNumber(_ text: some Collection<UInt8>) -> Bool {
         var rest = text[...]
-        func digits() -> Int {
-            var count = 0
-            while let byte = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
-                rest = rest.dropFirst()
-                count += 1
-            }
-            return count
-        }
-        if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
-        let startsWithZero = rest.first == UInt8(ascii: "0")
-        let whole = digits()
-        guard whole > 0, !(startsWithZero && whole > 1) else { return false }
-        if rest.first == UInt8(ascii: ".") {
-            rest = rest.dropFirst()
-            guard digits() > 0 else { return false }
-        }
-        if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
-            rest = rest.dropFirst()
-            if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") {
-                rest = rest.dropFirst()
-            }
-            guard digits() > 0 else { return false }
+        take("-", from: &rest)
+        guard take("0", from: &rest) || takeDigits(from: &rest) else { return false }
+        if take(".", from: &rest), !takeDigits(from: &rest) { return false }
+        if take("e", from: &rest) || take("E", from: &rest) {
+            if !take("+", from: &rest) { take("-", from: &rest) }
+            guard takeDigits(from: &rest) else { return false }
         }
         return rest.isEmpty
     }
 
-    private static let base64Digits = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    @discardableResult
+    private static func take<Text: Collection<UInt8>>(
+        _ character: Unicode.Scalar, from rest: inout Text
+    ) -> Bool where Text.SubSequence == Text {
+        guard rest.first == UInt8(ascii: character) else { return false }
+        rest.removeFirst()
+        return true
+    }
 
-    static func base64(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        var text: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            let group = (0..<3).map { index + $0 < bytes.count ? UInt32(bytes[index + $0]) : 0 }
-            let bits = group[0] << 16 | group[1] << 8 | group[2]
-            for position in 0..<4 {
-                let isPadding = index + position > bytes.count
-                text.append(
-                    isPadding
-                        ? UInt8(ascii: "=")
-                        : base64Digits[Int(bits >> UInt32(18 - 6 * position)) & 63])
-            }
-            index += 3
+    /// One digit at least.
+    private static func takeDigits<Text: Collection<UInt8>>(from rest: inout Text) -> Bool
+    where Text.SubSequence == Text {
+        let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        rest.removeFirst(digits.count)
+        return !digits.isEmpty
+    }
+
+    /// Appends a field that ends with nothing but a comma before the next: the bytes as a string if they
+    /// are UTF-8, or else in base64 with another field, `<name>_encoding`, that says so; or null.
+    package static func append(
+        field name: StaticString, bytes: UnsafeRawBufferPointer?, to json: inout [UInt8]
+    ) {
+        append(name: name, to: &json)
+        guard let bytes else { return json.append(contentsOf: "null".utf8) }
+        if isUTF8(bytes) { return append(string: bytes, to: &json) }
+        append(string: Data(bytes).base64EncodedData(), to: &json)
+        json.append(contentsOf: ",\"".utf8)
+        name.withUTF8Buffer { json.append(contentsOf: $0) }
+        json.append(contentsOf: "_encoding\":\"base64\"".utf8)
+    }
+
+    package static func append(
+        field name: StaticString, number: some BinaryInteger, to json: inout [UInt8]
+    ) {
+        append(name: name, to: &json)
+        json.append(contentsOf: String(number).utf8)
+    }
+
+    package static func append(field name: StaticString, string: String, to json: inout [UInt8]) {
+        append(name: name, to: &json)
+        append(string: string.utf8, to: &json)
+    }
+
+    /// Appends `"name":`, with a comma before it unless it is an object's first. Names need no escapes.
+    package static func append(name: StaticString, to json: inout [UInt8]) {
+        if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
+        json.append(UInt8(ascii: "\""))
+        name.withUTF8Buffer { json.append(contentsOf: $0) }
+        json.append(contentsOf: "\":".utf8)
+    }
+
+    private static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.allSatisfy { $0 < 0x80 } || String(validating: bytes, as: UTF8.self) != nil
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func appendEscape(of byte: UInt8, to json: inout [UInt8]) {
+        json.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\n"): json.append(UInt8(ascii: "n"))
+        case UInt8(ascii: "\r"): json.append(UInt8(ascii: "r"))
+        case UInt8(ascii: "\t"): json.append(UInt8(ascii: "t"))
+        case 0..<0x20:
+            let digits = Array("0123456789abcdef".utf8)
+            json.append(contentsOf: "u00".utf8)
+            json.append(digits[Int(byte >> 4)])
+            json.append(digits[Int(byte & 15)])
+        default: json.append(byte)
         }
-        return text
     }
 }

@@ -1,49 +1,106 @@
-// How far a long command is: on a terminal one line that is rewritten, in a pipe a plain line now and then,
-// always on standard error.
+// How far a long command is, on standard error: on a terminal one line that is rewritten, in a pipe a plain
+// line now and then.
 
-import StreamJobs
-
-struct ProgressReport {
-    private let start = ContinuousClock.now
-    private var lastShown = ContinuousClock.now
-    private let isTerminal = Standard.error.isTerminal
+/// Measures and shows. Belongs to one thread.
+struct Progress {
+    private let clock = ContinuousClock()
+    private let start: ContinuousClock.Instant
+    private var lastShown: ContinuousClock.Instant
+    private var lastDone = 0
+    private var rate = RateWindow()
     private let what: String
-    private var hasShown = false
+    private let isTerminal = StandardError.isTerminal
+    private let isShown: Bool
 
-    /// - Parameter what: What is counted, such as "records".
-    init(_ what: String) { self.what = what }
+    /// - Parameter what: What is counted, such as "records sent".
+    /// - Parameter isShown: False where it would be in the way of the command's own output.
+    init(_ what: String, isShown: Bool = true) {
+        self.what = what
+        self.isShown = isShown
+        start = clock.now
+        lastShown = start
+    }
 
-    /// Call as often as you like: it shows itself ten times a second on a terminal, and every five
-    /// seconds in a pipe.
-    mutating func update(done: Int, remaining: Int?) {
-        let now = ContinuousClock.now
-        guard now - lastShown >= (isTerminal ? .milliseconds(100) : .seconds(5)) else { return }
+    /// To be called often; shows itself when it is time. A line in a pipe is only written when something
+    /// has happened since the last.
+    mutating func update(done: Int, remaining: @autoclosure () throws -> Int?) rethrows {
+        let now = clock.now
+        let interval =
+            isTerminal ? Limits.progressIntervalTerminal : Limits.progressIntervalPipe
+        guard isShown, now - lastShown >= interval, isTerminal || done != lastDone else { return }
         lastShown = now
-        hasShown = true
-        show(line(done, remaining, now - start), ends: !isTerminal)
+        lastDone = done
+        let line = ProgressLine(
+            what: what, done: done, remaining: try remaining(),
+            rate: rate.add(done, at: now - start)
+        ).text
+        if isTerminal { StandardError.rewrite(line: line) } else { StandardError.write(line: line) }
     }
 
-    /// The last line.
-    mutating func finish(_ text: String) { show(text, ends: true) }
+    /// The last line: what was done, in how much time.
+    func finish(_ text: String) { StandardError.write(line: text) }
 
-    private func show(_ text: String, ends: Bool) {
-        let erase = isTerminal ? "\r\u{1b}[K" : ""
-        Standard.note(erase + text + (ends ? "\n" : ""))
+    var elapsed: Duration { clock.now - start }
+}
+
+/// The text of a line of progress.
+package struct ProgressLine {
+    let what: String
+    let done: Int
+    /// Of a work whose end is known.
+    let remaining: Int?
+    /// In a second.
+    let rate: Double
+
+    package init(what: String, done: Int, remaining: Int?, rate: Double) {
+        self.what = what
+        self.done = done
+        self.remaining = remaining
+        self.rate = rate
     }
 
-    private func line(_ done: Int, _ remaining: Int?, _ elapsed: Duration) -> String {
-        let seconds = Self.seconds(elapsed)
-        let rate = seconds > 0 ? Double(done) / seconds : 0
-        var text = "\(done) \(what), \(Int(rate))/s"
-        if let remaining, remaining + done > 0 {
-            text += ", \(done * 100 / (done + remaining)) %"
-            if rate > 0 { text += ", \(Int((Double(remaining) / rate).rounded(.up))) s left" }
+    package var text: String {
+        var text = "\(done) \(what), \(Int(rate.rounded()))/s"
+        guard let remaining, done + remaining > 0 else { return text }
+        text += ", \(Int(Double(done) / Double(done + remaining) * 100)) %"
+        guard rate > 0, remaining > 0 else { return text }
+        return text + ", " + Self.time(seconds: Double(remaining) / rate) + " left"
+    }
+
+    /// In the two largest units that it needs; whole, rounded up.
+    package static func time(seconds: Double) -> String {
+        guard seconds < 1_000_000_000 else { return "years" }
+        let seconds = Int(seconds.rounded(.up))
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600, seconds / 60)
+        if days > 0 { return "\(days) d \(hours % 24) h" }
+        if hours > 0 { return "\(hours) h \(minutes % 60) min" }
+        if minutes > 0 { return "\(minutes) min \(seconds % 60) s" }
+        return "\(seconds) s"
+    }
+
+    /// What a finished work has done: "27004 records to flights in 0.4 s (67510/s)".
+    package static func summary(_ what: String, done: Int, elapsed: Duration) -> String {
+        let seconds = elapsed / .seconds(1)
+        let tenths = (seconds * 10).rounded() / 10
+        let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
+        return "\(done) \(what) in \(tenths) s (\(rate)/s)"
+    }
+}
+
+/// The rate of the last few seconds.
+package struct RateWindow {
+    private var samples: [(elapsed: Duration, done: Int)] = [(.zero, 0)]
+
+    package init() {}
+
+    /// Adds how much was done after so long; gives how much it is in a second now.
+    package mutating func add(_ done: Int, at elapsed: Duration) -> Double {
+        samples.append((elapsed, done))
+        // One from before the window stays, so that the window is always covered.
+        while samples.count > 2, elapsed - samples[1].elapsed >= Limits.progressRateWindow {
+            samples.removeFirst()
         }
-        return text
-    }
-
-    static func seconds(_ duration: Duration) -> Double {
-        let parts = duration.components
-        return Double(parts.seconds) + Double(parts.attoseconds) / 1e18
+        let seconds = (elapsed - samples[0].elapsed) / .seconds(1)
+        return seconds > 0 ? Double(done - samples[0].done) / seconds : 0
     }
 }

@@ -1,55 +1,45 @@
+// What `consume` prints of a record.
+
 import StreamJobsLog
 
-/// One record as a line of JSON, built field by field.
-struct RecordLine {
-    private var json: [UInt8] = [UInt8(ascii: "{")]
-
-    mutating func add(_ name: String, string: String) {
-        begin(name)
-        JSONText.append(string: string, to: &json)
+enum RecordLine {
+    /// The value and a line's end; `null` for a null value, as Kafka's console consumer.
+    static func appendValue(of record: borrowing RecordView, to line: inout [UInt8]) {
+        record.withValue { value in
+            if let value { line.append(contentsOf: value) } else { line += "null".utf8 }
+        }
+        line.append(UInt8(ascii: "\n"))
     }
 
-    mutating func add(_ name: String, number: Int64) {
-        begin(name)
-        json.append(contentsOf: String(number).utf8)
+    /// One JSON object: topic, partition, offset, timestamp, key, value, headers. Throws `corrupted`.
+    static func appendJSON(
+        of record: borrowing RecordView, in partition: PartitionID, of topic: Topic,
+        to line: inout [UInt8]
+    ) throws {
+        line.append(UInt8(ascii: "{"))
+        JSONText.append(field: "topic", string: topic.name, to: &line)
+        JSONText.append(field: "partition", number: partition.rawValue, to: &line)
+        JSONText.append(field: "offset", number: record.offset.rawValue, to: &line)
+        JSONText.append(field: "timestamp", number: record.timestamp.milliseconds, to: &line)
+        record.withKey { JSONText.append(field: "key", bytes: $0, to: &line) }
+        record.withValue { JSONText.append(field: "value", bytes: $0, to: &line) }
+        JSONText.append(name: "headers", to: &line)
+        line.append(UInt8(ascii: "["))
+        for (index, header) in try record.headers().enumerated() {
+            if index > 0 { line.append(UInt8(ascii: ",")) }
+            append(header, to: &line)
+        }
+        line += "]}\n".utf8
     }
 
-    /// A string if the bytes are UTF-8; base64 otherwise, with a field behind that says so.
-    mutating func add(_ name: String, bytes: UnsafeRawBufferPointer?) {
-        begin(name)
-        guard let bytes else { return json.append(contentsOf: "null".utf8) }
-        if String(validating: bytes, as: UTF8.self) != nil {
-            JSONText.append(string: bytes, to: &json)
+    private static func append(_ header: Header, to line: inout [UInt8]) {
+        line.append(UInt8(ascii: "{"))
+        JSONText.append(field: "key", string: header.key, to: &line)
+        if let value = header.value {
+            value.withUnsafeBytes { JSONText.append(field: "value", bytes: $0, to: &line) }
         } else {
-            JSONText.append(string: JSONText.base64(bytes), to: &json)
-            add(name + "_encoding", string: "base64")
+            JSONText.append(field: "value", bytes: nil, to: &line)
         }
-    }
-
-    mutating func add(_ name: String, headers: [Header]) {
-        begin(name)
-        json.append(UInt8(ascii: "["))
-        for (index, header) in headers.enumerated() {
-            if index > 0 { json.append(UInt8(ascii: ",")) }
-            var object = RecordLine()
-            object.add("key", string: header.key)
-            if let value = header.value {
-                value.withUnsafeBytes { object.add("value", bytes: $0) }
-            } else {
-                object.add("value", bytes: nil)
-            }
-            json.append(contentsOf: object.json)
-            json.append(UInt8(ascii: "}"))
-        }
-        json.append(UInt8(ascii: "]"))
-    }
-
-    /// The line with its end.
-    func finished() -> [UInt8] { json + Array("}\n".utf8) }
-
-    private mutating func begin(_ name: String) {
-        if json.count > 1 { json.append(UInt8(ascii: ",")) }
-        JSONText.append(string: name, to: &json)
-        json.append(UInt8(ascii: ":"))
+        line.append(UInt8(ascii: "}"))
     }
 }

@@ -1,0 +1,37 @@
+// All sizes, limits and defaults of the command line, each with its unit and reason.
+
+import StreamJobsLog
+
+package enum Limits {
+    /// Bytes read from a file or a pipe at once: several times what a pipe holds, and a small part of
+    /// the second-level cache.
+    package static let inputChunkBytes = 256 * 1024
+    /// Bytes gathered before they are written to standard output: what a pipe holds.
+    package static let outputChunkBytes = 64 * 1024
+    /// Bytes of key and value of the largest record: the log's largest batch without what encodes a
+    /// batch of one record (61 bytes of header, at most 32 of the record's lengths and deltas).
+    package static let recordBytesMax = StreamJobsLog.Limits.batchBytesMax - 128
+    /// Bytes of a line or of a CSV row at which reading gives up: as JSON or as it is, it could not be a
+    /// record any more. A quote that is never closed must not fill the memory.
+    package static let rowBytesMax = 4 * 1024 * 1024
+    /// A record that was sent is on the disk after so long, also while others keep coming.
+    package static let flushInterval = Duration.seconds(1)
+
+    /// Records between two looks at the clock and at a stop that was asked for.
+    package static let pollRecordsMax = 1024
+    /// How long a consumer with nothing to read waits: little at first, then longer and longer. The
+    /// longest is what a record may come late on the screen.
+    package static let followWaitMin = Duration.milliseconds(1)
+    package static let followWaitMax = Duration.milliseconds(50)
+    /// How long a consumer may take to end: one that waits for its reader would never.
+    package static let consumerStopTimeout = Duration.seconds(2)
+
+    /// Time between two views of the progress on a terminal, and between two lines of it in a pipe.
+    package static let progressIntervalTerminal = Duration.milliseconds(100)
+    package static let progressIntervalPipe = Duration.seconds(5)
+    /// The rate shown is that of so long, so that it tells how fast it is now.
+    package static let progressRateWindow = Duration.seconds(5)
+
+    /// Names that an error lists as those there are.
+    package static let suggestedNamesMax = 10
+}
