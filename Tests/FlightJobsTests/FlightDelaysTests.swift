@@ -166,4 +166,17 @@ import Testing
         #expect(waiting.isEmpty)
         #expect(conditions.isEmpty)
     }
+
+    @Test(arguments: [Int64.max, Int64.max - 1, Int64.min, -1, 0, 253_402_300_799_000])
+    func `any timestamp is counted`(_ milliseconds: Int64) throws {
+        try job.send(
+            Flight(
+                carrier: "UA", origin: "JFK", tailnum: nil, depDelay: 1,
+                timeHour: "1970-01-01T00:00:00Z"),
+            key: "JFK|1970-01-01T00:00:00Z", to: FlightEnricher.flights,
+            timestamp: Timestamp(milliseconds: milliseconds))
+        try job.finish()
+        #expect(try carriers()["UA|unknown"]?.flights == 1)
+        #expect(try job.records(in: DelaysByDay.days).map(\.value.flights) == [1])
+    }
 }
