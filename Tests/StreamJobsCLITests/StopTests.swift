@@ -105,7 +105,7 @@ struct StopTests {
     @Test func `a file that may not grow ends produce with what is written`() async throws {
         let shell = try await run(
             """
-            (ulimit -f 1024; seq 1 200000 | jobrunner produce t); echo $?
+            (ulimit -f 1024; seq 1 200000 | env --default-signal=XFSZ jobrunner produce t); echo $?
             jobrunner consume t --from-beginning --until-end > records
             wc -l < records
             cmp records <(seq 1 200000 | head -n $(wc -l < records)) && echo whole
