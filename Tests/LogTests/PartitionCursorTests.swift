@@ -56,9 +56,9 @@ struct PartitionCursorTests {
             try partition.append("1")
             let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
             #expect(try value(cursor) == "0")
-            #expect(cursor.leaderEpoch == 0)
             #expect(try value(cursor) == "1")
-            #expect(cursor.leaderEpoch == 1)
+            #expect(partition.leaderEpoch(at: Offset(0)) == 0)
+            #expect(partition.leaderEpoch(at: Offset(1)) == 1)
         }
     }
 

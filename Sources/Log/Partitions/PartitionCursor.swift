@@ -7,8 +7,6 @@ package final class PartitionCursor {
     private let isolation: Isolation
     /// The offset behind the last record taken; batches without records for this reader count as read.
     package private(set) var position: Offset
-    /// The leader epoch of the batch that `position` is behind or in.
-    package private(set) var leaderEpoch: Int32
 
     private var memory: UnsafeMutableRawBufferPointer
     /// Bytes fetched, and how far batches of them were taken.
@@ -26,7 +24,6 @@ package final class PartitionCursor {
         self.partition = partition
         self.isolation = isolation
         position = offset
-        leaderEpoch = partition.leaderEpoch(at: offset)
         memory = .allocate(byteCount: Limits.fetchBytes, alignment: 16)
     }
 
@@ -64,7 +61,6 @@ package final class PartitionCursor {
     /// Goes to `offset`; what was fetched is dropped.
     package func seek(to offset: Offset) {
         position = offset
-        leaderEpoch = partition.leaderEpoch(at: offset)
         fetched = 0
         batchStart = 0
         records = nil
@@ -108,7 +104,6 @@ package final class PartitionCursor {
             guard next.baseOffset <= position.rawValue else {
                 throw damaged(.field("base offset is \(next.baseOffset)"))
             }
-            leaderEpoch = next.leaderEpoch
             if next.isControl || isAborted(next) {
                 batchStart += next.batchByteCount
                 position = Offset(next.nextOffset)

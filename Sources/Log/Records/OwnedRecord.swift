@@ -2,7 +2,6 @@
 package struct OwnedRecord: Sendable {
     package let offset: Offset
     package let timestamp: Timestamp
-    private let leaderEpoch: Int32
     private let bytes: [UInt8]
     /// Bytes of the key; -1 for a null one. Likewise the value.
     private let keyCount: Int
@@ -11,7 +10,6 @@ package struct OwnedRecord: Sendable {
     package init(_ record: borrowing RecordView) {
         offset = record.offset
         timestamp = record.timestamp
-        leaderEpoch = record.leaderEpoch
         keyCount = record.key?.count ?? -1
         valueCount = record.value?.count ?? -1
         var bytes: [UInt8] = []
@@ -31,7 +29,7 @@ package struct OwnedRecord: Sendable {
             let value = UnsafeRawBufferPointer(rebasing: bytes[keyEnd...])
             return try body(
                 RecordView(
-                    offset: offset, timestamp: timestamp, leaderEpoch: leaderEpoch,
+                    offset: offset, timestamp: timestamp,
                     key: keyCount < 0 ? nil : key, value: valueCount < 0 ? nil : value,
                     headerBytes: UnsafeRawBufferPointer(start: nil, count: 0)))
         }

@@ -5,19 +5,17 @@
 public struct RecordView: ~Copyable {
     public let offset: Offset
     public let timestamp: Timestamp
-    package let leaderEpoch: Int32
     package let key: UnsafeRawBufferPointer?
     package let value: UnsafeRawBufferPointer?
     /// The encoded headers, count first.
     private let headerBytes: UnsafeRawBufferPointer
 
     init(
-        offset: Offset, timestamp: Timestamp, leaderEpoch: Int32, key: UnsafeRawBufferPointer?,
+        offset: Offset, timestamp: Timestamp, key: UnsafeRawBufferPointer?,
         value: UnsafeRawBufferPointer?, headerBytes: UnsafeRawBufferPointer
     ) {
         self.offset = offset
         self.timestamp = timestamp
-        self.leaderEpoch = leaderEpoch
         self.key = key
         self.value = value
         self.headerBytes = headerBytes
@@ -46,7 +44,7 @@ public struct RecordView: ~Copyable {
         return RecordView(
             offset: Offset(header.baseOffset + offsetDelta),
             timestamp: Timestamp(milliseconds: timestamp),
-            leaderEpoch: header.leaderEpoch, key: key, value: value,
+            key: key, value: value,
             headerBytes: try body.take(body.remaining))
     }
 
