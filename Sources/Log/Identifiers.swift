@@ -96,6 +96,12 @@ public struct ProducerStamp: Hashable, Sendable, CustomStringConvertible {
         self.epoch = epoch
     }
 
+    /// The same producer after its transaction has ended. The last epoch has none above it; producers
+    /// take another id long before.
+    package var next: ProducerStamp {
+        ProducerStamp(id: id, epoch: epoch == .max ? epoch : epoch + 1)
+    }
+
     public var description: String { "producer \(id) epoch \(epoch)" }
 }
 

@@ -12,6 +12,9 @@ public enum Limits {
     public static let segmentBytes = 1024 * 1024 * 1024
     /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
     public static let indexIntervalBytes = 4096
+    /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
+    /// clients have in flight (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
+    static let producerBatchesKept = 5
     /// Characters of a topic's name: with "-" and a partition number it must be a file name.
     public static let topicNameCharactersMax = 249
     /// Partitions of one topic; each is a directory with an open file.

@@ -19,6 +19,10 @@ public struct LogError: Error, CustomStringConvertible {
         case readOnly
         /// The producer's epoch is behind the one the partition knows (Kafka: INVALID_PRODUCER_EPOCH).
         case producerFenced
+        /// A producer's batch does not follow its last one (Kafka: OUT_OF_ORDER_SEQUENCE_NUMBER).
+        case outOfOrderSequence
+        /// The call does not fit the state of the producer's transaction (Kafka: INVALID_TXN_STATE).
+        case invalidTransactionState
         case offsetOutOfRange
     }
 

@@ -11,6 +11,7 @@ package final class MemoryPartition: JobLogPartition {
     private struct State {
         var batches: [StoredBatch] = []
         var producers = ProducerStates()
+        var aborted: [AbortedRange] = []
         var logEnd = Offset.zero
         var lastStable: Offset { producers.firstOpen ?? logEnd }
     }
@@ -56,12 +57,10 @@ package final class MemoryPartition: JobLogPartition {
         return try state.withLock { state in
             let offset = state.logEnd
             let stored = StoredBatch(batch, at: offset)
-            if let producer = stored.header.producer {
-                let isTransactional = stored.header.isTransactional
-                try state.producers.admit(producer, isTransactional: isTransactional, to: name)
-                state.producers.dataAppended(
-                    producer, isTransactional: isTransactional, at: offset)
+            if case .duplicate(let first, _) = try state.producers.admit(stored.header, to: name) {
+                return first
             }
+            state.producers.batchAppended(stored.header)
             state.batches.append(stored)
             state.logEnd = Offset(stored.header.nextOffset)
             return offset
@@ -73,9 +72,11 @@ package final class MemoryPartition: JobLogPartition {
         state.withLock { state in
             guard state.producers.isOpen(producer) else { return }
             let offset = state.logEnd
-            let batch = BatchBuilder.sealMarker(marker, of: producer)
+            let batch = BatchBuilder.sealMarker(marker, of: producer.next)
             let stored = withExtendedLifetime(batch) { StoredBatch(batch.sealed, at: offset) }
-            state.producers.markerAppended(marker, producer, at: offset)
+            let ended = state.producers.markerAppended(
+                marker, stored.header, coordinatorEpoch: 0)
+            if let ended { state.aborted.append(AbortedRange(ended)) }
             state.batches.append(stored)
             state.logEnd = Offset(stored.header.nextOffset)
         }
@@ -96,7 +97,7 @@ package final class MemoryPartition: JobLogPartition {
             guard let stored, stored.header.baseOffset < end.rawValue else {
                 return nil
             }
-            var hidden = isolation == .readUncommitted ? [] : state.producers.aborted
+            var hidden = isolation == .readUncommitted ? [] : state.aborted
             if isolation == .readDecided {
                 hidden += state.producers.openTransactions.map {
                     AbortedRange(producerID: $0.producer.id, first: $0.first, last: end)

@@ -194,3 +194,28 @@ func seeds(_ count: UInt64) -> [UInt64] {
     }
     return Array(1...count)
 }
+
+/// A batch's header alone, as the log has placed it.
+func header(
+    id: Int64 = 7, epoch: Int16 = 0, sequence: Int32 = -1, at offset: Int64, count: Int = 1,
+    timestamp: Int64 = -1, isTransactional: Bool = false, isControl: Bool = false
+) throws -> BatchHeader {
+    var bytes: [UInt8] = []
+    func put(_ number: some FixedWidthInteger) {
+        withUnsafeBytes(of: number.bigEndian) { bytes += $0 }
+    }
+    put(offset)
+    put(Int32(61 - 12))
+    put(Int32(0))
+    put(Int8(2))
+    put(UInt32(0))
+    put(Int16((isTransactional || isControl ? 1 << 4 : 0) | (isControl ? 1 << 5 : 0)))
+    put(Int32(count - 1))
+    put(timestamp)
+    put(timestamp)
+    put(id)
+    put(epoch)
+    put(sequence)
+    put(Int32(count))
+    return try bytes.withUnsafeBytes { try BatchHeader($0) }
+}

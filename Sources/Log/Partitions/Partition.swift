@@ -21,6 +21,7 @@ package final class Partition: Sendable {
         var segments: [Segment]
         var ends: EndOffsets
         var producers = ProducerStates()
+        var aborted: [AbortedRange] = []
         var leaderEpochs = LeaderEpochs()
         /// Set by a failed flush or an undo that failed: what is on the disk is unknown from then on.
         var failure: LogError?
@@ -65,7 +66,8 @@ package final class Partition: Sendable {
     // MARK: Appending
 
     /// Appends a sealed batch; sets its base offset and leader epoch. When it returns the batch is
-    /// written (it survives the process, not a power loss). Nothing is changed where it throws.
+    /// written (it survives the process, not a power loss). Nothing is changed where it throws. Of a
+    /// batch that is there already (its producer has sent it again) it gives the offset it has.
     @discardableResult
     package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
         let offset = try state.withLock { state in
@@ -76,9 +78,8 @@ package final class Partition: Sendable {
             let offset = state.ends.logEnd
             let header = BatchHeader.place(
                 batch, at: offset, leaderEpoch: state.leaderEpochs.current)
-            if let producer = header.producer, !header.isControl {
-                try state.producers.admit(
-                    producer, isTransactional: header.isTransactional, to: name)
+            if case .duplicate(let first, _) = try state.producers.admit(header, to: name) {
+                return first
             }
             try write(UnsafeRawBufferPointer(batch), header, &state)
             state.batchAdded(header, UnsafeRawBufferPointer(batch))
@@ -89,11 +90,11 @@ package final class Partition: Sendable {
     }
 
     /// Ends `producer`'s transaction here; does nothing if it has none open. When it returns the
-    /// marker is written.
+    /// marker is written: with the producer's next epoch (KIP-890), so that late writes are fenced.
     package func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
         let isOpen = state.withLock { $0.producers.isOpen(producer) }
         guard isOpen else { return }
-        let batch = BatchBuilder.sealMarker(marker, of: producer)
+        let batch = BatchBuilder.sealMarker(marker, of: producer.next)
         // The bytes belong to the builder, which may go after its last use.
         try withExtendedLifetime(batch) { _ = try append(batch.sealed) }
     }
@@ -230,7 +231,7 @@ extension Partition.State {
     /// What a reader from `offset` on must not see below the end it reads to.
     fileprivate borrowing func hidden(from offset: Offset, _ isolation: Isolation) -> [AbortedRange]
     {
-        let aborted = producers.aborted.filter { $0.last >= offset }
+        let aborted = self.aborted.filter { $0.last >= offset }
         guard isolation == .readDecided else { return aborted }
         return aborted
             + producers.openTransactions.map {
@@ -242,26 +243,25 @@ extension Partition.State {
     mutating func batchAdded(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer) {
         let last = segments.count - 1
         segments[last].batchAdded(baseOffset: header.baseOffset, byteCount: header.batchByteCount)
-        let base = Offset(header.baseOffset)
-        if let producer = header.producer {
-            if !header.isControl {
-                producers.dataAppended(
-                    producer, isTransactional: header.isTransactional, at: base)
-            } else if let marker = Self.marker(header, batch) {
-                producers.markerAppended(marker, producer, at: base)
-            }
+        if !header.isControl {
+            producers.batchAppended(header)
+        } else if let (marker, coordinatorEpoch) = Self.marker(header, batch) {
+            let ended = producers.markerAppended(
+                marker, header, coordinatorEpoch: coordinatorEpoch)
+            if let ended { aborted.append(AbortedRange(ended)) }
         }
         let logEnd = Offset(header.nextOffset)
         ends.advance(lastStable: producers.firstOpen ?? logEnd, logEnd: logEnd)
     }
 
     private static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
-        -> TransactionMarker?
+        -> (TransactionMarker, coordinatorEpoch: Int32)?
     {
         var reader = ByteReader(batch, from: BatchHeader.byteCount)
         do {
             let record = try RecordView.read(&reader, of: header)
-            return record.key.flatMap(TransactionMarker.init(key:))
+            guard let marker = record.key.flatMap(TransactionMarker.init(key:)) else { return nil }
+            return (marker, TransactionMarker.coordinatorEpoch(value: record.value))
         } catch {
             // A control record of a kind that this version does not know ends no transaction.
             return nil

@@ -63,6 +63,8 @@ package struct BatchHeader {
     let baseTimestamp: Int64
     let maxTimestamp: Int64
     package let producer: ProducerStamp?
+    /// -1: the batch has no sequences.
+    package let baseSequence: Int32
     package let recordsCount: Int32
 
     package var nextOffset: Int64 { baseOffset + Int64(lastOffsetDelta) + 1 }
@@ -90,6 +92,7 @@ package struct BatchHeader {
         let producerID = bytes.loadBigEndian(Int64.self, at: Position.producerID)
         let epoch = bytes.loadBigEndian(Int16.self, at: Position.producerEpoch)
         producer = producerID < 0 ? nil : ProducerStamp(id: producerID, epoch: epoch)
+        baseSequence = bytes.loadBigEndian(Int32.self, at: Position.baseSequence)
         recordsCount = bytes.loadBigEndian(Int32.self, at: Position.recordsCount)
         guard lastOffsetDelta >= 0 else { throw .field("last offset delta is \(lastOffsetDelta)") }
         // The checksum does not cover the base offset: what is behind it must be an offset as well.

@@ -41,13 +41,14 @@ enum CommitRecovery {
         return unconfirmed
     }
 
-    /// The stamp of the next transaction: never used before, in no partition.
+    /// The stamp of the next transaction: never used before, in no partition. All that were open have
+    /// ended, and a marker's epoch is one that nothing was written in yet.
     static func nextProducer(
         after producer: ProducerStamp, outputs: [any JobLogPartition],
         newProducerID: () throws -> Int64
     ) rethrows -> ProducerStamp {
-        let seen = outputs.compactMap { $0.epoch(of: producer.id) }.max() ?? -1
-        let epoch = max(producer.epoch, seen + 1)
+        let seen = outputs.compactMap { $0.epoch(of: producer.id) }.max() ?? 0
+        let epoch = max(producer.epoch, seen)
         guard epoch < Limits.epochMax else {
             return ProducerStamp(id: try newProducerID(), epoch: 0)
         }

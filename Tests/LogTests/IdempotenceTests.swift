@@ -1,0 +1,52 @@
+// A batch that its producer sends again is in the log once.
+
+import StreamJobsLog
+import TestSupport
+import Testing
+
+struct IdempotenceTests {
+    private let log: TestLog
+    private let producer = ProducerStamp(id: 7, epoch: 0)
+
+    init() throws { log = try TestLog() }
+
+    @Test(arguments: [true, false])
+    func `a retried batch is stored once, after a reopen too`(isClean: Bool) throws {
+        try log.withPartition(isClean: isClean) { partition throws in
+            #expect(try partition.append("a", "b", producer: producer, sequence: 0) == .zero)
+            #expect(try partition.append("c", producer: producer, sequence: 2) == Offset(2))
+            #expect(try partition.append("a", "b", producer: producer, sequence: 0) == .zero)
+        }
+        try log.withPartition { partition throws in
+            #expect(try partition.append("c", producer: producer, sequence: 2) == Offset(2))
+            #expect(try partition.append("d", producer: producer, sequence: 3) == Offset(3))
+            #expect(try partition.values() == ["a", "b", "c", "d"])
+        }
+    }
+
+    @Test func `a gap is refused and adds nothing`() throws {
+        try log.withPartition { partition in
+            try partition.append("a", producer: producer, sequence: 0)
+            let error = #expect(throws: LogError.self) {
+                try partition.append("c", producer: producer, sequence: 2)
+            }
+            #expect(error?.code == .outOfOrderSequence)
+            #expect(try partition.values() == ["a"])
+            try partition.append("b", producer: producer, sequence: 1)
+        }
+    }
+}
+
+extension Partition {
+    @discardableResult
+    fileprivate func append(_ values: String..., producer: ProducerStamp, sequence: Int32) throws
+        -> Offset
+    {
+        let builder = BatchBuilder()
+        for value in values { try builder.append(value) }
+        var batch = withExtendedLifetime(builder) { Array(builder.seal(producer: producer)) }
+        withUnsafeBytes(of: sequence.bigEndian) { batch.replaceSubrange(53..<57, with: $0) }
+        mendChecksum(&batch)
+        return try batch.withUnsafeMutableBytes { try append($0) }
+    }
+}
