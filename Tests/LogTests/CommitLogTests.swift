@@ -99,7 +99,7 @@ struct CommitLogTests {
         for isClean in [true, false] {
             try log.withPartition(isClean: isClean) { partition in
                 try partition.append("a")
-                #expect(try descriptors() == 2, "the lock and the segment")
+                #expect(try descriptors() == 3, "lock, segment, recovery points")
             }
             #expect(try descriptors() == 0)
         }

@@ -32,7 +32,7 @@ struct TopicCatalogTests {
         }
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: directory.path).sorted()
-                == [".lock", "clean-shutdown"])
+                == [".lock", "clean-shutdown", "recovery-points"])
     }
 
     @Test(arguments: ["a", "a.b_c-D9", "...", "-1", String(repeating: "x", count: 249)])
@@ -125,11 +125,11 @@ struct TopicCatalogTests {
 
     @Test func `a catalogue of a newer version is refused as such`() throws {
         try withOwner { try $0.createTopic("t", partitions: 1) }
-        try writeFile(path, Array("streamjobs-topics 2\nanything\n".utf8))
+        try writeFile(path, Array("streamjobs-topics 3\nanything\n".utf8))
         let error = #expect(throws: LogError.self) {
             try CommitLog.open(directory.path, as: .owner)
         }
-        #expect(error?.code == .newerFormat && error?.message.contains("version 2") == true)
+        #expect(error?.code == .newerFormat && error?.message.contains("version 3") == true)
     }
 
     // MARK: What a crash leaves

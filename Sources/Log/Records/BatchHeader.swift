@@ -136,6 +136,20 @@ extension BatchHeader {
         } catch { preconditionFailure("a sealed batch is well-formed: \(error)") }
     }
 
+    /// Makes `time` the timestamp of all records of a sealed batch (`message.timestamp.type`), and its
+    /// checksum right again.
+    static func stamp(_ batch: UnsafeMutableRawBufferPointer, _ time: Timestamp) {
+        guard let memory = batch.baseAddress else { preconditionFailure("a batch has bytes") }
+        let bytes = UnsafeRawBufferPointer(batch)
+        let attributes = Attributes(
+            rawValue: bytes.loadBigEndian(Int16.self, at: Position.attributes))
+        memory.storeBigEndian(
+            attributes.union(.logAppendTime).rawValue, at: Position.attributes)
+        memory.storeBigEndian(time.milliseconds, at: Position.maxTimestamp)
+        let covered = UnsafeRawBufferPointer(rebasing: bytes[Position.attributes...])
+        memory.storeBigEndian(CRC32C.checksum(covered), at: Position.crc)
+    }
+
     /// Throws unless `batch`, which this is the header of, is whole and its checksum right.
     func verify(_ batch: UnsafeRawBufferPointer) throws(MalformedBatch) {
         guard batch.count >= batchByteCount else { throw .cutShort }
