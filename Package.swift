@@ -38,10 +38,25 @@ let package = Package(
         .systemLibrary(
             name: "CStreamJobsZlib", path: "Sources/CLibraries/Zlib", pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsSnappy", path: "Sources/CLibraries/Snappy", pkgConfig: "snappy",
+            providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsLZ4", path: "Sources/CLibraries/LZ4", pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsZstd", path: "Sources/CLibraries/Zstd", pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"])]),
 
         .target(
             name: "StreamJobsChecksum", dependencies: ["CStreamJobsISAL"],
             path: "Sources/Checksum", swiftSettings: settings),
+        .target(
+            name: "StreamJobsCompression",
+            dependencies: [
+                "CStreamJobsLZ4", "CStreamJobsSnappy", "CStreamJobsZlib", "CStreamJobsZstd",
+            ],
+            path: "Sources/Compression", swiftSettings: settings),
         .target(
             name: "StreamJobsLog", dependencies: ["StreamJobsChecksum"], path: "Sources/Log",
             swiftSettings: settings),
@@ -73,6 +88,9 @@ let package = Package(
             swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "LogTests", dependencies: ["StreamJobsChecksum", "StreamJobsLog", "TestSupport"],
             swiftSettings: settings),
