@@ -193,6 +193,8 @@ package final class Partition: Sendable {
         /// Readers stop before this offset.
         let upTo: Offset
         let aborted: [AbortedRange]
+        /// Where the next segment begins; nil in the last one.
+        let nextSegment: Offset?
     }
 
     /// Nil if there is nothing at `offset` yet. Throws `offsetOutOfRange` for one that is not there
@@ -213,7 +215,9 @@ package final class Partition: Sendable {
             let position = segment.position(atOrBefore: offset)
             return ReadPlan(
                 file: segment.file, position: position, byteCount: segment.byteCount - position,
-                upTo: upTo, aborted: state.hidden(from: offset, isolation))
+                upTo: upTo, aborted: state.hidden(from: offset, isolation),
+                nextSegment: index + 1 < state.segments.count
+                    ? state.segments[index + 1].baseOffset : nil)
         }
     }
 
@@ -258,9 +262,9 @@ extension Partition.State {
     private static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
         -> TransactionMarker?
     {
-        var reader = ByteReader(batch, from: BatchHeader.byteCount)
+        var records = BatchRecords(batch, header)
         do {
-            let record = try RecordView.read(&reader, of: header)
+            guard let record = try records.next() else { return nil }
             return record.key.flatMap(TransactionMarker.init(key:))
         } catch {
             // A control record of a kind that this version does not know ends no transaction.
