@@ -24,6 +24,8 @@ public final class CommitLog: Sendable {
     package let signal = AppendSignal()
     private let segmentBytes: Int
     private let contents: Mutex<Contents>
+    /// Made with the owner's first use of a transaction.
+    private let coordinator = Mutex<TransactionCoordinator?>(nil)
 
     private struct Contents {
         var catalog: TopicCatalog
@@ -62,6 +64,10 @@ public final class CommitLog: Sendable {
             let lock = try DirectoryLock(directory)
             let log = try CommitLog(directory, access, lock, segmentBytes: segmentBytes)
             try log.recover()
+            // What was decided before a crash is finished before anybody reads or writes.
+            if try TransactionTopic.existing(in: log) != nil {
+                _ = try log.transactionCoordinator()
+            }
             return log
         case .observer:
             guard try Directory.exists(directory + TopicCatalog.fileName) else {
@@ -241,6 +247,18 @@ public final class CommitLog: Sendable {
             try catalog.write(to: directory)
             contents.catalog = catalog
             return first
+        }
+    }
+
+    /// Decides the transactions of plain producers; the same one each time. Throws `readOnly` for an
+    /// observer.
+    package func transactionCoordinator() throws -> TransactionCoordinator {
+        try requireOwner("coordinate transactions")
+        return try coordinator.withLock { coordinator in
+            if let coordinator { return coordinator }
+            let made = try TransactionCoordinator(self)
+            coordinator = made
+            return made
         }
     }
 
