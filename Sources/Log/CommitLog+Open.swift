@@ -63,6 +63,8 @@ extension CommitLog {
                 recoveryPoints: try RecoveryPoints(directory, in: files)),
             Contents(catalog: catalog, lock: lock, startOffsets: startOffsets))
         try log.recover()
+        // What was decided before a crash is finished before anybody reads or writes.
+        if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }
         if options.isMaintained { log.startMaintainer() }
         return log
     }

@@ -29,6 +29,8 @@ public final class CommitLog: Sendable {
     let environment: LogEnvironment
     let contents: Mutex<Contents>
     let maintainer = Mutex<Maintainer?>(nil)
+    /// Made with the owner's first use of a transaction.
+    let coordinator = Mutex<TransactionCoordinator?>(nil)
 
     struct Contents {
         var catalog: TopicCatalog
@@ -82,6 +84,18 @@ public final class CommitLog: Sendable {
             try catalog.write(to: directory, in: files)
             contents.catalog = catalog
             return first
+        }
+    }
+
+    /// Decides the transactions of plain producers; the same one each time. Throws `readOnly` for an
+    /// observer.
+    package func transactionCoordinator() throws -> TransactionCoordinator {
+        try requireOwner("coordinate transactions")
+        return try coordinator.withLock { coordinator in
+            if let coordinator { return coordinator }
+            let made = try TransactionCoordinator(self)
+            coordinator = made
+            return made
         }
     }
 

@@ -28,6 +28,23 @@ public enum Limits {
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
     /// clients have in flight (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
     static let producerBatchesKept = 5
+    /// Partitions of `__transaction_state`: Kafka has 50 to spread them over brokers; on one machine a few
+    /// let flushes run side by side. Fixed once the topic is there.
+    static let transactionTopicPartitions = 4
+    /// The last epoch that a producer writes with; the one above is for its marker, and then it takes
+    /// another producer id (Kafka: isEpochExhausted).
+    static let producerEpochMax = Int16.max - 1
+    /// Bytes of a transactional id: less than its length field can say, so that a record stays small.
+    static let transactionalIDBytesMax = 1024
+    /// How long a transaction may be open: Kafka's `transaction.timeout.ms` of the Java client.
+    public static let transactionTimeout = Duration.seconds(60)
+    /// The longest that may be asked for: Kafka's `transaction.max.timeout.ms`. What is open holds up
+    /// readers of committed data.
+    public static let transactionTimeoutMax = Duration.seconds(900)
+    /// Bytes that the buffered unit of work holds: all is in memory until it is published.
+    public static let unitOfWorkBytesMax = 64 * 1024 * 1024
+    /// Bytes that a transactional producer gathers before it writes them into the open transaction.
+    static let transactionGatherBytes = 1024 * 1024
     /// Characters of a topic's name: with "-" and a partition number it must be a file name.
     public static let topicNameCharactersMax = 249
     /// Partitions of one topic; each is a directory with an open file.

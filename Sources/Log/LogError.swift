@@ -23,6 +23,10 @@ public struct LogError: Error, CustomStringConvertible {
         case outOfOrderSequence
         /// The call does not fit the state of the producer's transaction (Kafka: INVALID_TXN_STATE).
         case invalidTransactionState
+        /// No producer has, or has open, what the call names.
+        case noSuchTransaction
+        /// Whether it is on the disk will be known when the log is opened again.
+        case outcomeUnknown
         case offsetOutOfRange
     }
 

@@ -84,8 +84,8 @@ package enum ExitCodes {
         switch code {
         case .invalidTopicName, .invalidArgument, .topicExists: usage
         case .recordTooLarge, .newerFormat, .offsetOutOfRange, .invalidTransactionState: badInput
-        case .noSuchTopic, .noSuchDirectory: notFound
-        case .noSpace, .io, .corrupted, .producerFenced, .outOfOrderSequence: io
+        case .noSuchTopic, .noSuchDirectory, .noSuchTransaction: notFound
+        case .noSpace, .io, .corrupted, .producerFenced, .outOfOrderSequence, .outcomeUnknown: io
         case .directoryInUse: directoryInUse
         case .permissionDenied, .readOnly: noPermission
         }

@@ -1,0 +1,74 @@
+// What the tests of transactions share: a log with topics of its own, a clock that is set, and what
+// readers see.
+
+import Foundation
+import StreamJobsLog
+import Synchronization
+import TestSupport
+import Testing
+
+/// A clock that moves when it is told.
+final class TestClock: Sendable {
+    private let elapsed = Mutex(Duration.zero)
+    private let start = ContinuousClock.Instant.now
+
+    var now: ContinuousClock.Instant { start + elapsed.withLock { $0 } }
+    func advance(by duration: Duration) { elapsed.withLock { $0 += duration } }
+}
+
+struct TransactionLog {
+    let directory: TemporaryDirectory
+    let clock = TestClock()
+    let topics = ["orders", "events"]
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        let log = try open()
+        for topic in topics { try log.createTopic(topic, partitions: 2) }
+        try log.close()
+    }
+
+    func open() throws -> CommitLog { try openOwner(directory.path) }
+
+    /// A coordinator on the test's clock.
+    func coordinator(
+        _ log: CommitLog,
+        willTake: @escaping @Sendable (TransactionStep) throws -> Void = { _ in }
+    ) throws -> TransactionCoordinator {
+        try TransactionCoordinator(log, now: { [clock] in clock.now }, willTake: willTake)
+    }
+
+    func values(in log: CommitLog, _ isolation: Isolation = .readCommitted) throws -> [String] {
+        try topics.flatMap { topic in
+            try log.topic(topic).partitions.flatMap {
+                try log.partition($0).values(from: 0, isolation)
+            }
+        }.sorted()
+    }
+
+    func openCount(in log: CommitLog) throws -> Int {
+        try log.topics.flatMap(\.partitions).reduce(0) {
+            try $0 + log.partition($1).openTransactions.count
+        }
+    }
+}
+
+func name(_ topic: String, _ partition: Int = 0) -> TopicPartition {
+    TopicPartition(topic, PartitionID(partition))
+}
+
+extension TransactionalProducer {
+    func send(_ value: String, to topic: String) throws {
+        try send(Array(value.utf8), to: topic)
+    }
+}
+
+extension TransactionLog {
+    /// The segments of the topic of transactions' states.
+    func stateSegments() throws -> [String] {
+        let folders = try FileManager.default.contentsOfDirectory(atPath: directory.path)
+        return folders.filter { $0.hasPrefix(TransactionTopic.name) }.sorted().map {
+            "\(directory.path)/\($0)/00000000000000000000.log"
+        }
+    }
+}
