@@ -14,6 +14,9 @@ struct ExitCodesTests {
             (.noSuchDirectory, 66), (.directoryInUse, 75), (.permissionDenied, 77), (.noSpace, 74),
             (.io, 74), (.corrupted, 74), (.newerFormat, 65), (.recordTooLarge, 65), (.readOnly, 77),
             (.producerFenced, 74), (.offsetOutOfRange, 65),
+            (.noSuchGroup, 66), (.groupNotEmpty, 65), (.noCommittedOffset, 65),
+            (.inconsistentProtocol, 65), (.unknownMember, 74), (.illegalGeneration, 74),
+            (.rebalanceInProgress, 74), (.memberIDRequired, 74), (.fencedInstance, 74),
         ] as [(LogError.Code, Int32)])
     func `of the log`(code: LogError.Code, exitCode: Int32) {
         #expect(ExitCodes.code(of: LogError(code, "")) == exitCode)
