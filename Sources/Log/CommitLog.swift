@@ -24,6 +24,8 @@ public final class CommitLog: Sendable {
     package let signal = AppendSignal()
     private let segmentBytes: Int
     private let contents: Mutex<Contents>
+    /// Made with the first use of consumer groups.
+    private let coordinator = Mutex<GroupCoordinator?>(nil)
 
     private struct Contents {
         var catalog: TopicCatalog
@@ -228,6 +230,19 @@ public final class CommitLog: Sendable {
             let partition = try open(name, of: topic, wasClean: true)
             contents.partitions[name] = partition
             return partition
+        }
+    }
+
+    /// The coordinator of the consumer groups. Throws `readOnly` where another process owns the log.
+    /// - Parameter now: The monotonic clock, or a test's own; of the first call, which makes it.
+    package func groupCoordinator(
+        now: @escaping @Sendable () -> GroupInstant = { ContinuousClock.now }
+    ) throws -> GroupCoordinator {
+        try requireOwner("change a consumer group")
+        return coordinator.withLock { coordinator in
+            let known = coordinator ?? GroupCoordinator(self, now: now)
+            coordinator = known
+            return known
         }
     }
 
