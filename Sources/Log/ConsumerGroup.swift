@@ -139,11 +139,8 @@ public final class GroupConsumer {
         guard !offsets.isEmpty, let identity = membership.identity else { return }
         do {
             try coordinator.commit(offsets, in: group, by: identity, acks: settings.acks)
-        } catch let error as LogError {
-            if error.code == .unknownMember || error.code == .illegalGeneration {
-                _ = try membership.refused(error)
-                try lose()
-            }
+        } catch let error as LogError where Self.isRefusal(error) {
+            if case .lost = try membership.refused(error) { try lose() }
             throw error
         }
         committed.merge(offsets.mapValues(\.offset)) { $1 }
@@ -157,17 +154,40 @@ public final class GroupConsumer {
 
     /// Commits what is due by itself, gives up the partitions and leaves, so that others get them at once.
     /// Does nothing the second time. Throws what committing and `onRevoked` throw, but leaves.
-    public func close() throws {
+    /// - Parameter timeout: How long to wait for a rebalance that has begun, during which nothing can be
+    ///   committed; what is not is read again by others.
+    public func close(timeout: Duration = Limits.closeTimeout) throws {
         guard !isClosed else { return }
         isClosed = true
         defer { reader.unassign(reader.partitions) }
         do {
+            try awaitGeneration(until: coordinator.now() + timeout)
             try giveUp(reader.partitions)
         } catch {
             try membership.leave()
             throw error
         }
         try membership.leave()
+    }
+
+    /// Waits until the generation has begun that this member has joined, where there is something to
+    /// commit by itself.
+    private func awaitGeneration(until deadline: GroupInstant) throws {
+        while settings.autoCommitInterval != nil, membership.isBetweenGenerations,
+            !uncommitted.isEmpty
+        {
+            let seen = signal.count
+            switch try membership.step() {
+            case .lost: return try lose()
+            // What it holds is nobody else's before it has joined once more: it may still commit.
+            case .assigned, .mustJoin: return
+            case .settled: break
+            }
+            let now = coordinator.now()
+            guard now < deadline else { return }
+            let next = try membership.nextDeadline() ?? deadline
+            signal.wait(after: seen, timeout: min(next, deadline) - now)
+        }
     }
 
     private var uncommitted: [TopicPartition: CommittedOffset] {
@@ -193,10 +213,8 @@ public final class GroupConsumer {
             try coordinator.commit(offsets, in: group, by: identity, acks: settings.acks)
             committed.merge(offsets.mapValues(\.offset)) { $1 }
         } catch let error as LogError where Self.isRefusal(error) {
-            if error.code != .rebalanceInProgress {
-                _ = try membership.refused(error)
-                try lose()
-            }
+            guard !membership.isBetweenGenerations || error.code == .unknownMember else { return }
+            if case .lost = try membership.refused(error) { try lose() }
         }
     }
 

@@ -31,8 +31,7 @@ public struct ConsumerGroups: Sendable {
             ConsumerGroupDescription.Member(
                 id: member.id, instanceID: member.instanceID, clientID: member.clientID,
                 host: member.clientHost,
-                // Bytes that are none of a consumer's are the members' own business.
-                partitions: isConsumer ? (try? Assignment.decode(member.assignment)) ?? [] : [])
+                partitions: isConsumer ? Self.partitions(member.assignment) : [])
         }
         var holders: [TopicPartition: String] = [:]
         for member in members { for name in member.partitions { holders[name] = member.id } }
@@ -75,7 +74,7 @@ public struct ConsumerGroups: Sendable {
                 "the group '\(group)' has \(machine.members.count) members; stop them before its "
                     + "offsets are reset")
         }
-        let names = partitions ?? committed.keys.filter { log.topicIfAny($0.topic) != nil }
+        let names = try partitions ?? committed.keys.filter { try log.topicIfAny($0.topic) != nil }
         guard !names.isEmpty else {
             throw LogError(
                 try coordinator.snapshot(of: group) == nil ? .noSuchGroup : .invalidArgument,
@@ -140,6 +139,13 @@ public struct ConsumerGroups: Sendable {
                 group: group, state: isEmpty ? .empty : .stable, metadata: stored.metadata,
                 offsets: stored.offsets)
         }
+    }
+
+    /// What a consumer of another library wrote and cannot be read is shown as nothing.
+    private static func partitions(_ assignment: [UInt8]) -> [TopicPartition] {
+        do throws(MalformedSchema) {
+            return try Assignment.decode(assignment)
+        } catch { return [] }
     }
 
     private func noSuchGroup(_ group: String) -> LogError {

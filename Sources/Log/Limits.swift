@@ -36,6 +36,9 @@ public enum Limits {
     public static let heartbeatInterval = Duration.seconds(3)
     /// Between two automatic commits: Kafka's `auto.commit.interval.ms`.
     public static let autoCommitInterval = Duration.seconds(5)
+    /// How long a member that leaves waits to commit, where a rebalance has begun: several heartbeats of the
+    /// others, who join with theirs.
+    public static let closeTimeout = Duration.seconds(10)
     /// Records of one poll of a group's member: Kafka's `max.poll.records`.
     public static let pollRecordsMax = 500
 }

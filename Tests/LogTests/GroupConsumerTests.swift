@@ -268,4 +268,28 @@ struct GroupConsumerTests {
             _ = try GroupConsumer(log.log, group: "", topics: ["in"]).values()
         }
     }
+
+    @Test func `a member whose rebalance is under way has lost nothing, and commits after it`()
+        throws
+    {
+        let members = try (0..<2).map { _ in try log.member() }
+        try settle(members, holding: 4)
+        try log.fill(1)
+        for member in members { #expect(try member.values().count == 2) }
+        let newcomer = try log.member()
+        newcomer.onLost = { _ in Issue.record("the newcomer has lost something") }
+        for member in members {
+            member.onLost = { _ in Issue.record("something was lost") }
+            member.onRevoked = { [unowned member] _ in try member.commit() }
+        }
+        // The last one to join begins the generation; the first one has not heard of it yet.
+        _ = try newcomer.values()
+        for member in members { _ = try member.values() }
+        let error = #expect(throws: LogError.self) { try members[0].commit() }
+        #expect(error?.code == .rebalanceInProgress)
+        #expect(members[0].numbers.count == 2)
+        try settle(members + [newcomer], holding: 4)
+        for member in members { try member.commit() }
+        #expect(try log.committed() == [0: 1, 1: 1, 2: 1, 3: 1])
+    }
 }

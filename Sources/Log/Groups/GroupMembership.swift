@@ -78,6 +78,14 @@ final class GroupMembership {
             memberID: memberID, generation: generation, instanceID: settings.instanceID)
     }
 
+    /// Whether it has asked to be in a generation of which it does not know its share.
+    var isBetweenGenerations: Bool {
+        switch phase {
+        case .joining, .syncing: true
+        case .outside, .inside: false
+        }
+    }
+
     /// Asks to be in the next generation.
     func join(owned: [TopicPartition]) throws {
         let subscription = Subscription(
@@ -118,7 +126,9 @@ final class GroupMembership {
         case .joining(let reply):
             switch reply.value {
             case nil: return .settled
-            case .failure(let error): return try refused(error)
+            case .failure(let error):
+                phase = .outside
+                return try refused(error)
             case .success(let answer):
                 do {
                     try sync(answer)
@@ -132,7 +142,9 @@ final class GroupMembership {
         case .syncing(let reply):
             switch reply.value {
             case nil: return .settled
-            case .failure(let error): return try refused(error)
+            case .failure(let error):
+                phase = .outside
+                return try refused(error)
             case .success(let share):
                 phase = .inside
                 nextHeartbeat = coordinator.now() + settings.heartbeatInterval
@@ -154,13 +166,25 @@ final class GroupMembership {
     func refused(_ error: LogError) throws -> Step {
         switch error.code {
         case .rebalanceInProgress:
-            phase = .outside
+            if !isBetweenGenerations { phase = .outside }
             return .mustJoin
-        case .unknownMember, .illegalGeneration:
+        case .illegalGeneration where isBetweenGenerations:
+            // The answer to its joining has been given and is still to be read: nothing is lost yet.
+            throw LogError(.rebalanceInProgress, "the group '\(group)' is rebalancing; poll again")
+        case .illegalGeneration:
+            // Going on without it does not mean that it is out: it may still be a member by its id.
+            phase = .outside
+            generation = -1
+            return .lost
+        case .unknownMember:
             forget()
             return .lost
+        case .fencedInstance, .inconsistentProtocol, .invalidArgument:
+            try leave()
+            throw error
         default:
-            forget()
+            // It may go better the next time; the member keeps its place until then.
+            phase = .outside
             throw error
         }
     }
@@ -194,9 +218,9 @@ final class GroupMembership {
         }
         isNudged.clear()
         // The leader looks after the topics: more partitions are to be shared out as well.
-        guard let sharedCounts, sharedCounts != partitionCounts(of: Array(sharedCounts.keys)) else {
-            return .settled
-        }
+        guard let sharedCounts,
+            try sharedCounts != partitionCounts(of: Array(sharedCounts.keys))
+        else { return .settled }
         phase = .outside
         return .mustJoin
     }
@@ -237,16 +261,16 @@ final class GroupMembership {
                 try Subscription(decoding: member.metadata)
             }
         }
-        let counts = partitionCounts(of: subscriptions.values.flatMap(\.topics))
+        let counts = try partitionCounts(of: subscriptions.values.flatMap(\.topics))
         sharedCounts = counts
         return assignor.assign(
             partitionCounts: counts.filter { $0.value > 0 }, subscriptions: subscriptions)
     }
 
-    private func partitionCounts(of topics: [String]) -> [String: Int] {
-        Dictionary(
-            Set(topics).map { ($0, log.topicIfAny($0)?.partitionCount ?? 0) },
-            uniquingKeysWith: { first, _ in first })
+    private func partitionCounts(of topics: [String]) throws -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for topic in Set(topics) { counts[topic] = try log.topicIfAny(topic)?.partitionCount ?? 0 }
+        return counts
     }
 
     private static func decode(_ share: [UInt8], _ group: String) throws -> [TopicPartition] {

@@ -19,7 +19,7 @@ enum GroupStore {
     /// All groups. Reads the topic from its start: its size is that of the groups, since it is compacted.
     /// Throws `corrupted`, or `newerFormat` for values of a later version: nothing is touched then.
     static func load(_ log: CommitLog) throws -> [String: StoredGroup] {
-        guard let topic = log.topicIfAny(OffsetsTopic.name) else { return [:] }
+        guard let topic = try log.topicIfAny(OffsetsTopic.name) else { return [:] }
         var groups: [String: StoredGroup] = [:]
         for name in topic.partitions {
             let partition = try log.partition(name)
@@ -105,7 +105,7 @@ enum GroupStore {
 
     /// Nil for a topic or partition that is not there.
     static func partitionIfAny(_ name: TopicPartition, in log: CommitLog) throws -> Partition? {
-        guard let topic = log.topicIfAny(name.topic),
+        guard let topic = try log.topicIfAny(name.topic),
             name.partition.rawValue < topic.partitionCount
         else { return nil }
         let partition = try log.partition(name)
@@ -131,10 +131,10 @@ enum GroupStore {
 
 extension CommitLog {
     /// Nil for a topic that is not there.
-    func topicIfAny(_ name: String) -> Topic? {
+    func topicIfAny(_ name: String) throws -> Topic? {
         do {
             return try topic(name)
-        } catch {
+        } catch let error as LogError where error.code == .noSuchTopic {
             return nil
         }
     }
