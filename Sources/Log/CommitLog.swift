@@ -29,8 +29,9 @@ public final class CommitLog: Sendable {
     let environment: LogEnvironment
     let contents: Mutex<Contents>
     let maintainer = Mutex<Maintainer?>(nil)
-    /// Made with the owner's first use of a transaction.
-    let coordinator = Mutex<TransactionCoordinator?>(nil)
+    /// Made with the owner's first use of a transaction, and of a consumer group.
+    let transactionCoordinators = Mutex<TransactionCoordinator?>(nil)
+    let groupCoordinators = Mutex<GroupCoordinator?>(nil)
 
     struct Contents {
         var catalog: TopicCatalog
@@ -91,11 +92,24 @@ public final class CommitLog: Sendable {
     /// observer.
     package func transactionCoordinator() throws -> TransactionCoordinator {
         try requireOwner("coordinate transactions")
-        return try coordinator.withLock { coordinator in
+        return try transactionCoordinators.withLock { coordinator in
             if let coordinator { return coordinator }
             let made = try TransactionCoordinator(self)
             coordinator = made
             return made
+        }
+    }
+
+    /// The coordinator of the consumer groups. Throws `readOnly` where another process owns the log.
+    /// - Parameter now: The monotonic clock, or a test's own; of the first call, which makes it.
+    package func groupCoordinator(
+        now: @escaping @Sendable () -> GroupInstant = { ContinuousClock.now }
+    ) throws -> GroupCoordinator {
+        try requireOwner("change a consumer group")
+        return groupCoordinators.withLock { coordinator in
+            let known = coordinator ?? GroupCoordinator(self, now: now)
+            coordinator = known
+            return known
         }
     }
 

@@ -88,6 +88,12 @@ package enum ExitCodes {
         case .noSpace, .io, .corrupted, .producerFenced, .outOfOrderSequence, .outcomeUnknown: io
         case .directoryInUse: directoryInUse
         case .permissionDenied, .readOnly: noPermission
+        // Consumer groups.
+        case .noSuchGroup: notFound
+        case .groupNotEmpty, .noCommittedOffset, .inconsistentProtocol: badInput
+        case .unknownMember, .illegalGeneration, .rebalanceInProgress, .memberIDRequired,
+            .fencedInstance:
+            io
         }
     }
 

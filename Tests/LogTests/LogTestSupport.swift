@@ -249,3 +249,11 @@ func header(
     put(Int32(count))
     return try bytes.withUnsafeBytes { try BatchHeader($0) }
 }
+
+/// A clock that stands until the test moves it.
+final class TestClock: Sendable {
+    private let time = Mutex(ContinuousClock.now)
+
+    var now: ContinuousClock.Instant { time.withLock { $0 } }
+    func advance(by duration: Duration) { time.withLock { $0 += duration } }
+}

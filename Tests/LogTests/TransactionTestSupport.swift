@@ -1,20 +1,10 @@
-// What the tests of transactions share: a log with topics of its own, a clock that is set, and what
+// What the tests of transactions share: a log with topics of its own and what
 // readers see.
 
 import Foundation
 import StreamJobsLog
-import Synchronization
 import TestSupport
 import Testing
-
-/// A clock that moves when it is told.
-final class TestClock: Sendable {
-    private let elapsed = Mutex(Duration.zero)
-    private let start = ContinuousClock.Instant.now
-
-    var now: ContinuousClock.Instant { start + elapsed.withLock { $0 } }
-    func advance(by duration: Duration) { elapsed.withLock { $0 += duration } }
-}
 
 struct TransactionLog {
     let directory: TemporaryDirectory
