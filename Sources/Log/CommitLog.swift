@@ -20,8 +20,6 @@ public final class CommitLog: Sendable {
 
     public let directory: String
     public let access: Access
-    /// Notified with each append in this process.
-    package let signal = AppendSignal()
     private let segmentBytes: Int
     private let contents: Mutex<Contents>
 
@@ -122,7 +120,7 @@ public final class CommitLog: Sendable {
         }
         return Partition(
             name, topicID: topic.id, directory: path, access: access, segmentBytes: segmentBytes,
-            signal: signal, recovered: state)
+            recovered: state)
     }
 
     // MARK: Topics

@@ -11,7 +11,7 @@ package final class Partition: Sendable {
     let access: CommitLog.Access
     /// Bytes of a segment at which the next one begins.
     private let segmentBytes: Int
-    private let signal: AppendSignal
+    private let signals = AppendSignals()
     private let state: Mutex<State>
     /// Held while flushing: the kernel reports a failed write-back once, so that a second flush beside
     /// the one that is told would hear that all is well. Taken before `state`.
@@ -30,14 +30,13 @@ package final class Partition: Sendable {
 
     init(
         _ name: TopicPartition, topicID: TopicID, directory: String, access: CommitLog.Access,
-        segmentBytes: Int, signal: AppendSignal, recovered: consuming sending State
+        segmentBytes: Int, recovered: consuming sending State
     ) {
         self.name = name
         self.topicID = topicID
         self.directory = directory
         self.access = access
         self.segmentBytes = segmentBytes
-        self.signal = signal
         state = Mutex(recovered)
     }
 
@@ -62,6 +61,12 @@ package final class Partition: Sendable {
         state.withLock { $0.producers.epoch(of: producerID) }
     }
 
+    // MARK: Waiting
+
+    /// Notifies `signal` with each append from now on, until it is removed.
+    package func addSignal(_ signal: AppendSignal) { signals.add(signal) }
+    package func removeSignal(_ signal: AppendSignal) { signals.remove(signal) }
+
     // MARK: Appending
 
     /// Appends a sealed batch; sets its base offset and leader epoch. When it returns the batch is
@@ -84,7 +89,7 @@ package final class Partition: Sendable {
             state.batchAdded(header, UnsafeRawBufferPointer(batch))
             return offset
         }
-        signal.notify()
+        signals.notify()
         return offset
     }
 

@@ -128,8 +128,17 @@ package final class PartitionCursor {
     }
 
     /// Whether there may be something to read now, without reading it.
-    package var mayHaveMore: Bool {
-        records != nil || batchStart < fetched || position < end
+    package var mayHaveMore: Bool { records != nil || position < end }
+
+    /// The first offset from the partition's start on whose record has that timestamp or a later one; nil
+    /// if there is none to be seen. Reads from the start.
+    package func offset(atOrAfter time: Timestamp) throws -> Offset? {
+        let scan = PartitionCursor(partition, from: partition.startOffset, isolation: isolation)
+        while try scan.hasRecord() {
+            if let timestamp = scan.recordTimestamp, timestamp >= time { return scan.recordOffset }
+            scan.take()
+        }
+        return nil
     }
 
     /// Bytes there are to read now, as far as one look at the files tells.
