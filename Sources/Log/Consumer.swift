@@ -111,7 +111,9 @@ public final class Consumer {
 
     /// The offset that comes next: behind the last record given. Throws `invalidArgument` for a
     /// partition that is not assigned.
-    public func position(of name: TopicPartition) throws -> Offset { try find(name).cursor.position }
+    public func position(of name: TopicPartition) throws -> Offset {
+        try find(name).cursor.position
+    }
 
     /// Gives no records of `name` until `resume`; its position stays. Throws as `position`.
     public func pause(_ name: TopicPartition) throws { try find(name).isPaused = true }

@@ -55,12 +55,10 @@ public final class Producer {
         _ value: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer?, to topic: Topic,
         partition: PartitionID? = nil, timestamp: Timestamp? = nil, headers: [Header] = []
     ) throws {
-        guard let linger else {
-            return try buffers.send(value, key, topic, partition, timestamp, headers)
-        }
-        try linger.locked {
-            try $0.throwFailure()
-            try $0.send(value, key, topic, partition, timestamp, headers)
+        if let linger {
+            try linger.send(value, key, topic, partition, timestamp, headers)
+        } else {
+            try buffers.send(value, key, topic, partition, timestamp, headers)
         }
     }
 

@@ -61,7 +61,8 @@ public struct ProducerSettings: Sendable {
         guard sizes.contains(batchBytes) else {
             throw LogError(
                 .invalidArgument,
-                "batch.size is \(batchBytes); it is \(sizes.lowerBound) to \(sizes.upperBound) bytes")
+                "batch.size is \(batchBytes); it is \(sizes.lowerBound) to \(sizes.upperBound) bytes"
+            )
         }
         guard bufferBytes >= batchBytes else {
             throw LogError(

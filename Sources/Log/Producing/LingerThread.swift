@@ -32,7 +32,8 @@ final class LingerThread: @unchecked Sendable {
         } else {
             retained.release()
             buffers.failure = LogError(
-                .io, "a producer's thread could not be started: \(String(cString: strerror(error)))")
+                .io, "a producer's thread could not be started: \(String(cString: strerror(error)))"
+            )
         }
     }
 
@@ -41,6 +42,18 @@ final class LingerThread: @unchecked Sendable {
         try lock.withLock { _ in
             defer { if buffers.takeHasBegunBatch() { signal.notify() } }
             return try body(buffers)
+        }
+    }
+
+    /// A producer's `send`. Throws first what the thread has met; what it could not write is kept.
+    @inline(never)
+    func send(
+        _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
+        _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
+    ) throws {
+        try locked {
+            try $0.throwFailure()
+            try $0.send(value, key, topic, partition, timestamp, headers)
         }
     }
 

@@ -16,8 +16,10 @@ final class ProducerBuffers {
 
     /// The topic of the last record and its open batches: what the next record needs, most often, reached
     /// through plain pointers without a reference count.
-    private var lastTopic: TopicID?
+    private var lastTopic = TopicID(high: 0, low: 0)
     private var lastSlots = UnsafeMutableBufferPointer<Slot>(start: nil, count: 0)
+    /// Whether every record of it goes to partition 0, whatever its key.
+    private var lastIsSingle = false
 
     /// A partition's place for the records to come.
     struct Slot {
@@ -40,44 +42,36 @@ final class ProducerBuffers {
         _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
         _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
     ) throws {
-        if lastTopic != topic.id { selectTopic(topic) }
-        let count = lastSlots.count
-        var number = 0
-        if let partition {
-            number = Int(partition.rawValue)
-        } else if settings.partitioner.choose == nil, let key {
-            if count > 1 { number = Int(Partitioner.partition(forKey: key, of: count).rawValue) }
-        } else {
-            number = choosePartition(key, topic)
+        // No topic's id is zero and there are no slots yet: the first record selects its topic.
+        if lastTopic != topic.id || lastSlots.isEmpty { selectTopic(topic) }
+        let number =
+            lastIsSingle && partition == nil ? 0 : choosePartition(key, topic, partition)
+        if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
+            writer.appendShort(key: key, value: value, timestamp: timestamp ?? .now())
+        {
+            return
         }
-        if number >= count || !headers.isEmpty || lastSlots[number].writer == nil {
-            return try sendSlowly(value, key, topic, number, timestamp, headers)
-        }
-        if let writer = lastSlots[number].writer {
-            let size = writer.byteCount + (key?.count ?? 0) + (value?.count ?? 0)
-            // A record's lengths and deltas take a few bytes more.
-            if size + 16 > settings.batchBytes {
-                return try sendSlowly(value, key, topic, number, timestamp, headers)
-            }
-            try writer.append(key: key, value: value, timestamp: timestamp ?? .now())
-        }
+        try sendSlowly(value, key, topic, partition, number, timestamp, headers)
     }
 
     /// Begins a batch, writes a full one, or takes headers along.
     @inline(never)
     private func sendSlowly(
         _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
-        _ number: Int, _ timestamp: Timestamp?, _ headers: [Header]
+        _ partition: PartitionID?, _ number: Int, _ timestamp: Timestamp?, _ headers: [Header]
     ) throws {
         guard let state = topics[topic.id] else { preconditionFailure("no topic was selected") }
         var number = number
         var target = try state.target(number, log)
+        let isFree =
+            partition == nil
+            && (settings.partitioner.choose.map { $0(key, topic) == nil } ?? (key == nil))
         let size =
             (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.byteCount }
         if !target.builder.isEmpty, target.builder.byteCount + size + 16 > settings.batchBytes {
             try write(target)
-            if state.sticky == number {
-                // The next batch of records without keys goes elsewhere.
+            if isFree, state.sticky == number {
+                // The next batch of records that may go anywhere goes elsewhere.
                 number = state.nextSticky()
                 target = try state.target(number, log)
                 if !target.builder.isEmpty { try write(target) }
@@ -103,17 +97,25 @@ final class ProducerBuffers {
         throw failure
     }
 
-    private func choosePartition(_ key: UnsafeRawBufferPointer?, _ topic: Topic) -> Int {
-        if let chosen = settings.partitioner.choose?(key, topic) { return Int(chosen.rawValue) }
-        guard let state = topics[topic.id] else { return 0 }
+    private func choosePartition(
+        _ key: UnsafeRawBufferPointer?, _ topic: Topic, _ given: PartitionID?
+    ) -> Int {
+        if let given { return Int(given.rawValue) }
+        if let choose = settings.partitioner.choose {
+            if let chosen = choose(key, topic) { return Int(chosen.rawValue) }
+        } else if let key {
+            return Int(Partitioner.partition(forKey: key, of: lastSlots.count).rawValue)
+        }
+        guard let state = topics[topic.id] else { preconditionFailure("no topic was selected") }
         return state.sticky ?? state.nextSticky()
     }
 
     private func selectTopic(_ topic: Topic) {
-        let state = topics[topic.id] ?? ProducerTopic(topic)
+        let state = topics[topic.id] ?? ProducerTopic(topic, settings.batchBytes)
         topics[topic.id] = state
         lastTopic = topic.id
         lastSlots = state.slots
+        lastIsSingle = topic.partitionCount == 1 && settings.partitioner.choose == nil
     }
 
     // MARK: Memory
@@ -201,14 +203,16 @@ final class ProducerBuffers {
 /// A topic that a producer writes to.
 private final class ProducerTopic {
     private let topic: Topic
+    private let batchBytes: Int
     private(set) var targets: [ProducerTarget?]
     // Allocated in init, freed in deinit; the buffers use them only while they hold the topic.
     let slots: UnsafeMutableBufferPointer<ProducerBuffers.Slot>
     /// The partition of records without keys.
     private(set) var sticky: Int?
 
-    init(_ topic: Topic) {
+    init(_ topic: Topic, _ batchBytes: Int) {
         self.topic = topic
+        self.batchBytes = batchBytes
         targets = Array(repeating: nil, count: topic.partitionCount)
         slots = .allocate(capacity: topic.partitionCount)
         slots.initialize(repeating: ProducerBuffers.Slot())
@@ -234,7 +238,7 @@ private final class ProducerTopic {
                     + "producer was given it; ask the log for the topic again")
         }
         guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
-        let target = ProducerTarget(partition, first + number)
+        let target = ProducerTarget(partition, first + number, bytesTarget: batchBytes)
         targets[number] = target
         return target
     }
@@ -248,7 +252,8 @@ private final class ProducerTopic {
 /// One partition that a producer writes to.
 private final class ProducerTarget {
     let partition: Partition
-    private(set) var builder = BatchBuilder()
+    private(set) var builder: BatchBuilder
+    private let bytesTarget: Int
     /// The number of the next record.
     var nextSequence: Int32 = 0
     /// When the batch got its first record; nil while it is empty.
@@ -260,14 +265,19 @@ private final class ProducerTarget {
     /// In the memory of the topic, which holds the target.
     let slot: UnsafeMutablePointer<ProducerBuffers.Slot>
 
-    init(_ partition: Partition, _ slot: UnsafeMutablePointer<ProducerBuffers.Slot>) {
+    init(
+        _ partition: Partition, _ slot: UnsafeMutablePointer<ProducerBuffers.Slot>,
+        bytesTarget: Int
+    ) {
         self.partition = partition
         self.slot = slot
+        self.bytesTarget = bytesTarget
+        builder = BatchBuilder(bytesTarget: bytesTarget)
     }
 
     func dropBuilder() {
         precondition(builder.isEmpty, "records would be lost")
-        builder = BatchBuilder()
+        builder = BatchBuilder(bytesTarget: bytesTarget)
         heldBytes = 0
     }
 }

@@ -18,9 +18,13 @@ package final class BatchBuilder {
     /// - Parameters:
     ///   - capacity: Bytes to begin with; the memory grows with the batch.
     ///   - bytesMax: Bytes of the largest batch, header included: the topic's `max.message.bytes`.
-    package init(capacity: Int = 4096, bytesMax: Int = Limits.batchBytesMax) {
+    ///   - bytesTarget: Bytes from which on `writer.appendShort` takes no more.
+    package init(
+        capacity: Int = 4096, bytesMax: Int = Limits.batchBytesMax, bytesTarget: Int = .max
+    ) {
         precondition(capacity >= BatchHeader.byteCount && bytesMax >= BatchHeader.byteCount)
-        writer = BatchWriter(capacity: Swift.min(capacity, bytesMax), bytesMax: bytesMax)
+        writer = BatchWriter(
+            capacity: Swift.min(capacity, bytesMax), bytesMax: bytesMax, bytesTarget: bytesTarget)
     }
 
     deinit {
@@ -84,7 +88,8 @@ package final class BatchBuilder {
             }
         }
         _ = builder.seal(
-            builder.writer.bytes, producer: producer, baseSequence: -1, attributes: [.transactional, .control])
+            builder.writer.bytes, producer: producer, baseSequence: -1,
+            attributes: [.transactional, .control])
         return builder
     }
 
