@@ -21,6 +21,71 @@ enum Reading {
         }
     }
 
+    // MARK: Waking
+
+    static func wake(_ report: Report) throws {
+        let count = 1000
+        let (values, floors) = try alternate(3) {
+            try wakeTimes(count)
+        } floor: {
+            var times = [Int64](repeating: 0, count: count)
+            try check(floor_wake(count, &times))
+            return times.map { Double($0) / 1000 }
+        }
+        for (name, rank) in [("wake", 0.5), ("wake.p99", 0.99)] {
+            try report.add(
+                name, median(values.map { quantile($0, rank) }), "µs",
+                floor: median(floors.map { quantile($0, rank) }), better: .less,
+                (rank == 0.5 ? "p50" : "p99")
+                    + " from before the append to the record in a waiting thread")
+        }
+    }
+
+    private static func quantile(_ numbers: [Double], _ rank: Double) -> Double {
+        let sorted = numbers.sorted()
+        return sorted[min(sorted.count - 1, Int(Double(sorted.count) * rank))]
+    }
+
+    /// Microseconds from before the append to when the consumer has the record.
+    private static func wakeTimes(_ count: Int) throws -> [Double] {
+        try Workspace.withLog(partitions: 1) { log, topic, _ in
+            let received = Mutex<[Double]>([])
+            try inThreads([
+                {
+                    let consumer = try Consumer(log, topic: topic, from: .earliest)
+                    var times: [Double] = []
+                    while times.count < count {
+                        try consumer.poll(timeout: .seconds(10)) { _, record in
+                            times.append(Double(nanoseconds() - record.timestamp.milliseconds))
+                        }
+                    }
+                    received.withLock { $0 = times.map { $0 / 1000 } }
+                },
+                {
+                    let producer = Producer(log, acks: .written)
+                    for _ in 0..<count {
+                        // Long enough for the consumer to sleep again.
+                        usleep(200)
+                        // The timestamp carries when it was sent.
+                        try producer.send(
+                            [1], key: nil, to: topic,
+                            timestamp: Timestamp(milliseconds: nanoseconds()))
+                        try producer.flush()
+                    }
+                },
+            ])
+            return received.withLock { $0 }
+        }
+    }
+
+    private static func nanoseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    // MARK: Helpers
+
     private static func rate(_ costs: [Cost], _ count: Int) -> Double {
         median(costs.map { Double(count) / $0.seconds / 1e6 })
     }
