@@ -11,7 +11,7 @@ final class ProducerBuffers {
     private(set) var droppedCount = 0
     /// Taken from the log with the first batch.
     private var stamp: ProducerStamp?
-    /// Bytes of memory that the builders hold, as of the last batch of each.
+    /// Bytes of memory reserved for the builders' batches.
     private var heldBytes = 0
 
     /// The topic of the last record and its open batches: what the next record needs, most often, reached
@@ -77,7 +77,7 @@ final class ProducerBuffers {
                 if !target.builder.isEmpty { try write(target) }
             }
         }
-        if target.builder.isEmpty { try makeRoom() }
+        if target.builder.isEmpty { try makeRoom(for: target) }
         try target.builder.append(
             key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
         guard target.openedAt == nil else { return }
@@ -120,12 +120,18 @@ final class ProducerBuffers {
 
     // MARK: Memory
 
-    /// Where the buffers are used up: writes out every batch and gives the memory back.
-    private func makeRoom() throws {
-        guard heldBytes + settings.batchBytes > settings.bufferBytes else { return }
-        try writeAll()
-        for state in topics.values { state.dropBuilders() }
-        heldBytes = 0
+    /// Reserves a batch's memory. Where the buffers are used up, writes out every batch first and gives
+    /// their memory back.
+    private func makeRoom(for target: ProducerTarget) throws {
+        var wanted = max(settings.batchBytes, target.builder.capacity)
+        if heldBytes - target.heldBytes + wanted > settings.bufferBytes {
+            try writeAll()
+            for state in topics.values { state.dropBuilders() }
+            heldBytes = 0
+            wanted = settings.batchBytes
+        }
+        heldBytes += wanted - target.heldBytes
+        target.heldBytes = wanted
     }
 
     // MARK: Writing
@@ -175,8 +181,6 @@ final class ProducerBuffers {
             guard settings.acks == .none else { throw error }
             droppedCount += count
         }
-        heldBytes += builder.capacity - target.heldBytes
-        target.heldBytes = builder.capacity
         target.openedAt = nil
         target.slot.pointee.writer = nil
         builder.reset()
@@ -260,6 +264,7 @@ private final class ProducerTarget {
     var openedAt: ContinuousClock.Instant?
     /// Whether it was written to since the last flush.
     var isTouched = false
+    /// Bytes reserved for its batches.
     var heldBytes = 0
 
     /// In the memory of the topic, which holds the target.

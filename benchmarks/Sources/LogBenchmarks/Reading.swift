@@ -7,17 +7,23 @@ import Synchronization
 
 enum Reading {
     static func scan(_ report: Report) throws {
+        try scan("scan.verified", partitions: 1, report)
+        try scan("scan.consumer", partitions: 4, report)
+    }
+
+    private static func scan(_ name: String, partitions: Int, _ report: Report) throws {
         let count = 3_000_000
-        try Workspace.withLog(partitions: 1) { log, topic, path in
+        try Workspace.withLog(partitions: partitions) { log, topic, path in
             try Workload.send(count, with: Producer(log, acks: .written), to: topic)
             let (values, floors) = try alternate(7) {
                 try consume(log, topic, count)
             } floor: {
-                try floorScan(path + "/t-0", count)
+                try floorScan((0..<partitions).map { path + "/t-\($0)" }, count)
             }
             try report.add(
-                "scan.consumer", rate(values, count), "M records/s", floor: rate(floors, count),
-                "Consumer.poll, key and value looked at, in the page cache")
+                name, rate(values, count), "M records/s", floor: rate(floors, count),
+                "Consumer.poll, sums checked, key and value looked at, in the page cache; "
+                    + "partitions: \(partitions)")
         }
     }
 
@@ -108,9 +114,11 @@ enum Reading {
         return cost
     }
 
-    private static func floorScan(_ directory: String, _ count: Int) throws -> Cost {
-        let names = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
-        let paths = names.filter { $0.hasSuffix(".log") }.map { strdup(directory + "/" + $0) }
+    private static func floorScan(_ directories: [String], _ count: Int) throws -> Cost {
+        let paths = try directories.flatMap { directory in
+            try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+                .filter { $0.hasSuffix(".log") }.map { strdup(directory + "/" + $0) }
+        }
         defer { for path in paths { free(path) } }
         var result = floor_scan_result()
         let pointers = paths.map { UnsafePointer<CChar>($0) }
