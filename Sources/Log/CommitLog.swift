@@ -24,8 +24,6 @@ public final class CommitLog: Sendable {
 
     public let directory: String
     public let access: Access
-    /// Notified with each append in this process.
-    package let signal = AppendSignal()
     let environment: LogEnvironment
     let contents: Mutex<Contents>
     let maintainer = Mutex<Maintainer?>(nil)

@@ -25,7 +25,7 @@ public final class GroupConsumer {
     private let coordinator: GroupCoordinator
     private let membership: GroupMembership
     private let reader: GroupReader
-    private let signal: MemberSignal
+    private let signal: AppendSignal
     /// What is committed, as far as this member knows: what equals its position needs no commit.
     private var committed: [TopicPartition: Offset] = [:]
     private var nextAutoCommit: GroupInstant
@@ -44,10 +44,10 @@ public final class GroupConsumer {
         self.topics = topics
         self.settings = settings
         coordinator = try log.groupCoordinator()
-        signal = MemberSignal(log)
+        signal = AppendSignal()
         membership = try GroupMembership(
             log, group: group, topics: topics, settings: settings, signal: signal)
-        reader = GroupReader(log, isolation: settings.isolation)
+        reader = GroupReader(log, isolation: settings.isolation, signal: signal)
         nextAutoCommit = coordinator.now() + (settings.autoCommitInterval ?? .zero)
     }
 

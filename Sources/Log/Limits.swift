@@ -15,6 +15,13 @@ public enum Limits {
     /// Bytes a reader asks for at once.
     public static let fetchBytes = 1024 * 1024
     /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`.
+    /// Between two looks of a waiting consumer at the log of another process, which tells nobody of its
+    /// appends: short at first, then twice as long each time.
+    public static let observerPauseMin = Duration.milliseconds(1)
+    public static let observerPauseMax = Duration.milliseconds(50)
+    /// Bytes in the unfinished batches of one producer: Kafka's `buffer.memory`.
+    public static let producerBufferBytes = 32 * 1024 * 1024
+    /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`. Positions are 32 bits.
     public static let segmentBytes = 1024 * 1024 * 1024
     /// What a topic can set it to: positions are 31 bits, as in Kafka; below a mebibyte a topic of any
     /// size would be mostly files.

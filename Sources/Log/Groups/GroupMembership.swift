@@ -47,7 +47,7 @@ final class GroupMembership {
     private let group: String
     private let topics: [String]
     private let settings: GroupConsumerSettings
-    private let signal: MemberSignal
+    private let signal: AppendSignal
 
     private var phase = Phase.outside
     private(set) var memberID = ""
@@ -60,7 +60,7 @@ final class GroupMembership {
 
     init(
         _ log: CommitLog, group: String, topics: [String], settings: GroupConsumerSettings,
-        signal: MemberSignal
+        signal: AppendSignal
     ) throws {
         self.log = log
         coordinator = try log.groupCoordinator()

@@ -1,8 +1,6 @@
 // Reads the partitions that a group's member holds, and waits for more. With GroupStore.swift the only
 // file of consumer groups that knows how the log is read. Belongs to one thread.
 
-import Synchronization
-
 /// The partitions of one member and its places in them.
 final class GroupReader {
     private struct Held {
@@ -17,9 +15,17 @@ final class GroupReader {
     /// Where polling goes on, so that no partition is starved.
     private var turn = 0
 
-    init(_ log: CommitLog, isolation: Isolation) {
+    /// Notified with each append to a partition that is held.
+    private let signal: AppendSignal
+
+    init(_ log: CommitLog, isolation: Isolation, signal: AppendSignal) {
         self.log = log
         self.isolation = isolation
+        self.signal = signal
+    }
+
+    deinit {
+        for held in held { held.cursor.partition.removeSignal(signal) }
     }
 
     var partitions: [TopicPartition] { held.map(\.name) }
@@ -28,11 +34,15 @@ final class GroupReader {
     func assign(_ name: TopicPartition, at offset: Offset) throws {
         let cursor = PartitionCursor(
             try log.partition(name), from: offset, isolation: isolation)
+        cursor.partition.addSignal(signal)
         held.append(Held(name: name, cursor: cursor))
         held.sort { TopicPartition.isBefore($0.name, $1.name) }
     }
 
     func unassign(_ names: some Collection<TopicPartition>) {
+        for gone in held where names.contains(gone.name) {
+            gone.cursor.partition.removeSignal(signal)
+        }
         held.removeAll { names.contains($0.name) }
         turn = 0
     }
@@ -82,18 +92,5 @@ final class GroupReader {
             turn = (turn + 1) % held.count
         }
         return count
-    }
-}
-
-/// Wakes a member for records and for its group alike.
-final class MemberSignal: Sendable {
-    private let signal: AppendSignal
-
-    init(_ log: CommitLog) { signal = log.signal }
-
-    var count: UInt64 { signal.count }
-    func notify() { signal.notify() }
-    func wait(after seen: UInt64, timeout: Duration) {
-        signal.wait(after: seen, timeout: max(.zero, timeout))
     }
 }

@@ -118,17 +118,7 @@ enum GroupStore {
 
     /// The offset of the first record at or after `time`, the end where there is none.
     static func offset(atOrAfter time: Timestamp, in partition: Partition) throws -> Offset {
-        let cursor = PartitionCursor(
-            partition, from: partition.startOffset, isolation: .readUncommitted)
-        while try cursor.hasRecord() {
-            if let timestamp = cursor.recordTimestamp, timestamp >= time,
-                let offset = cursor.recordOffset
-            {
-                return offset
-            }
-            cursor.take()
-        }
-        return partition.logEndOffset
+        try partition.offset(atOrAfter: time) ?? partition.logEndOffset
     }
 }
 
