@@ -38,13 +38,28 @@ let package = Package(
         .systemLibrary(
             name: "CStreamJobsZlib", path: "Sources/CLibraries/Zlib", pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsSnappy", path: "Sources/CLibraries/Snappy", pkgConfig: "snappy",
+            providers: [.apt(["libsnappy-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsLZ4", path: "Sources/CLibraries/LZ4", pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(
+            name: "CStreamJobsZstd", path: "Sources/CLibraries/Zstd", pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"])]),
 
         .target(
             name: "StreamJobsChecksum", dependencies: ["CStreamJobsISAL"],
             path: "Sources/Checksum", swiftSettings: settings),
         .target(
-            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum"], path: "Sources/Log",
-            swiftSettings: settings),
+            name: "StreamJobsCompression",
+            dependencies: [
+                "CStreamJobsLZ4", "CStreamJobsSnappy", "CStreamJobsZlib", "CStreamJobsZstd",
+            ],
+            path: "Sources/Compression", swiftSettings: settings),
+        .target(
+            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum", "StreamJobsCompression"],
+            path: "Sources/Log", swiftSettings: settings),
         .target(
             name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
             swiftSettings: settings),
@@ -74,7 +89,13 @@ let package = Package(
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
-            name: "LogTests", dependencies: ["StreamJobsChecksum", "StreamJobsLog", "TestSupport"],
+            name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "LogTests",
+            dependencies: [
+                "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],

@@ -3,15 +3,20 @@ public struct Topic: Sendable, Hashable {
     public let name: String
     /// Another topic of the same name, made after this one was deleted, has another id.
     public let id: TopicID
-    public let partitionCount: Int
+    public package(set) var partitionCount: Int
     /// Made by the log or by a job for itself; not for users to write to.
     public let isInternal: Bool
+    public package(set) var settings: TopicSettings
 
-    package init(name: String, id: TopicID, partitionCount: Int, isInternal: Bool) {
+    package init(
+        name: String, id: TopicID, partitionCount: Int, isInternal: Bool,
+        settings: TopicSettings = TopicSettings()
+    ) {
         self.name = name
         self.id = id
         self.partitionCount = partitionCount
         self.isInternal = isInternal
+        self.settings = settings
     }
 
     public var partitions: [TopicPartition] {

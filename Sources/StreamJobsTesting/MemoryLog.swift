@@ -21,12 +21,13 @@ package final class MemoryLog: JobLog {
         contents.withLock { $0.topics[name] }
     }
 
-    package func createTopic(_ name: String, partitions count: Int, isInternal: Bool) throws
-        -> Topic
-    {
+    package func createTopic(
+        _ name: String, partitions count: Int, isInternal: Bool, settings: TopicSettings
+    ) throws -> Topic {
         contents.withLock { contents in
             let topic = Topic(
-                name: name, id: .random(), partitionCount: count, isInternal: isInternal)
+                name: name, id: .random(), partitionCount: count, isInternal: isInternal,
+                settings: settings)
             contents.topics[name] = topic
             for partition in topic.partitions {
                 contents.partitions[partition] = MemoryPartition(

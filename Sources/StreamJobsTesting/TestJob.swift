@@ -34,7 +34,9 @@ public final class TestJob {
         self.job = job
         for input in job.kinds.flatMap(\.inputs) where !input.isInternal {
             if try log.existingTopic(input.topic) == nil {
-                _ = try log.createTopic(input.topic, partitions: partitions, isInternal: false)
+                _ = try log.createTopic(
+                    input.topic, partitions: partitions, isInternal: false,
+                    settings: TopicSettings())
             }
         }
         var states: [String: MemoryState] = [:]

@@ -4,6 +4,7 @@
 import Foundation
 import StreamJobsChecksum
 import StreamJobsLog
+import Synchronization
 import TestSupport
 import Testing
 
@@ -19,13 +20,25 @@ struct TestLog {
         try withOwner { log, _ in try log.createTopic("t", partitions: 1) }
     }
 
+    /// What the log's owner was told of.
+    let notices = Notices()
+
+    /// An owner's log that does nothing in the background.
+    func open(_ files: FileSystem = .live) throws -> CommitLog {
+        try openOwner(directory.path) { options in
+            options.segmentBytes = segmentBytes
+            options.files = files
+            options.notify = { [notices] in notices.add($0) }
+        }
+    }
+
     /// Opens as the owner for the call; a stop that is not clean is as after kill -9. (A closure whose
     /// only `try` is within `#expect` must say `throws`: the compiler does not look into macros.)
     @discardableResult
     func withOwner<R>(isClean: Bool = true, _ body: (CommitLog, () throws -> Partition) throws -> R)
         throws -> R
     {
-        let log = try CommitLog.open(directory.path, as: .owner, segmentBytes: segmentBytes)
+        let log = try open()
         let result = try withExtendedLifetime(log) {
             try body(log) { try log.partition(Self.name) }
         }
@@ -64,9 +77,26 @@ struct TestLog {
     /// The error of an owner that may not open; fails the test if it opens.
     func refusal() -> LogError? {
         #expect(throws: LogError.self) {
-            _ = try CommitLog.open(directory.path, as: .owner, segmentBytes: segmentBytes)
+            _ = try open()
         }
     }
+}
+
+/// An owner's log that does nothing in the background, so that it is gone with its last reference: as
+/// after kill -9.
+func openOwner(_ directory: String, _ change: (inout LogOptions) -> Void = { _ in }) throws
+    -> CommitLog
+{
+    var options = LogOptions()
+    options.isMaintained = false
+    change(&options)
+    return try CommitLog.open(directory, as: .owner, options)
+}
+
+final class Notices: Sendable {
+    private let texts = Mutex<[String]>([])
+    func add(_ text: String) { texts.withLock { $0.append(text) } }
+    var all: [String] { texts.withLock { $0 } }
 }
 
 func readFile(_ path: String) throws -> [UInt8] {

@@ -56,8 +56,7 @@ private struct ModelRun {
         random = SeededGenerator(seed: seed)
         log = try TestLog(segmentBytes: .random(in: 100...3000, using: &random))
         observer = try log.observer()
-        let owner = try CommitLog.open(
-            log.directory.path, as: .owner, segmentBytes: log.segmentBytes)
+        let owner = try log.open()
         partition = try owner.partition(TestLog.name)
         self.owner = owner
     }
@@ -130,8 +129,7 @@ private struct ModelRun {
                 try writeFile(path, try readFile(path) + torn)
             }
         }
-        let owner = try CommitLog.open(
-            log.directory.path, as: .owner, segmentBytes: log.segmentBytes)
+        let owner = try log.open()
         partition = try owner.partition(TestLog.name)
         self.owner = owner
         let open = partition.openTransactions.map(\.producer).sorted { $0.id < $1.id }

@@ -1,5 +1,6 @@
 // Who may write, what is decided, and what time does to it.
 
+import Foundation
 import StreamJobsLog
 import TestSupport
 import Testing
@@ -163,11 +164,14 @@ struct TransactionCoordinatorTests {
     @Test func `a transaction whose Ongoing record was lost is known by its partitions`() throws {
         let stamp = try begin("a", timeout: .seconds(10), in: [name("orders")])
         try log.close()
-        // Of the state's partition, what was flushed with the new producer is left.
+        // Of the state's partition, what was flushed with the new producer is left, and no note of more.
+        for file in ["clean-shutdown", "recovery-points"] { try test.directory.remove(file) }
         for path in try test.stateSegments() {
             let bytes = try readFile(path)
             if !bytes.isEmpty {
                 try writeFile(path, Array(bytes.prefix(batchByteCount(bytes, at: 0))))
+                let manifest = URL(filePath: path).deletingLastPathComponent().path + "/segments"
+                try FileManager.default.removeItem(atPath: manifest)
             }
         }
         let reopened = try test.open()

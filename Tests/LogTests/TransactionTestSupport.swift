@@ -28,7 +28,7 @@ struct TransactionLog {
         try log.close()
     }
 
-    func open() throws -> CommitLog { try CommitLog.open(directory.path, as: .owner) }
+    func open() throws -> CommitLog { try openOwner(directory.path) }
 
     /// A coordinator on the test's clock.
     func coordinator(

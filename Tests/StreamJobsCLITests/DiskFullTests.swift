@@ -65,7 +65,7 @@ struct DiskFullTests {
         let shell = try await run(
             """
             jobrunner topics create t --data disk/d > created
-            mount -o remount,nr_inodes=8 disk
+            mount -o remount,nr_inodes=16 disk
             jobrunner topics create u --partitions 20 --data disk/d; echo $?
             jobrunner topics list --data disk/d
             mount -o remount,nr_inodes=100 disk

@@ -36,13 +36,13 @@ import Testing
     static func run(_ input: WordInput, crashes: [Int]) throws -> Int {
         let directory = try TemporaryDirectory()
         do {
-            let log = try CommitLog.open(directory.path, as: .owner)
+            let log = try openLog(directory.path)
             try input.produce(to: log, partitions: 2)
             try log.close()
         }
         var steps = 0
         for crash in crashes {
-            let log = CrashingLog(try CommitLog.open(directory.path, as: .owner), before: crash)
+            let log = CrashingLog(try openLog(directory.path), before: crash)
             do {
                 let run = try JobRun(
                     wordJob, on: log, state: .directory(directory.path + "/state"),
@@ -52,7 +52,7 @@ import Testing
             } catch is CrashingLog.Crash {}
             if steps == 0 { steps = log.steps.load(ordering: .relaxed) }
         }
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         _ = try JobRun(wordJob, on: log, settings: RunSettings(threads: 1, untilEnd: true)).run()
         let output = try WordOutput(log)
         #expect(output.isExactly(input), "crashes before the steps \(crashes)")
@@ -80,8 +80,11 @@ final class CrashingLog: JobLog {
 
     var signal: AppendSignal { log.signal }
     func existingTopic(_ name: String) throws -> Topic? { try log.existingTopic(name) }
-    func createTopic(_ name: String, partitions: Int, isInternal: Bool) throws -> Topic {
-        try log.createTopic(name, partitions: partitions, isInternal: isInternal)
+    func createTopic(
+        _ name: String, partitions: Int, isInternal: Bool, settings: TopicSettings
+    ) throws -> Topic {
+        try log.createTopic(
+            name, partitions: partitions, isInternal: isInternal, settings: settings)
     }
     func logPartition(_ name: TopicPartition) throws -> any JobLogPartition {
         CrashingPartition(try log.partition(name), self)

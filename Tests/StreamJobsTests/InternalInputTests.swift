@@ -11,7 +11,8 @@ import Testing
     let partition: any JobLogPartition
 
     init() throws {
-        _ = try log.createTopic("between", partitions: 1, isInternal: true)
+        _ = try log.createTopic(
+            "between", partitions: 1, isInternal: true, settings: TopicSettings())
         partition = try log.logPartition(TopicPartition("between", PartitionID(0)))
     }
 

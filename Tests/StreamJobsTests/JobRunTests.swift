@@ -11,7 +11,7 @@ import Testing
 
     init() throws {
         directory = try TemporaryDirectory()
-        log = try CommitLog.open(directory.path, as: .owner)
+        log = try openLog(directory.path)
     }
 
     func run(threads: Int = 2, job: Job = wordJob) throws -> RunSummary {

@@ -19,7 +19,7 @@ import Testing
         throws
         -> Bool
     {
-        let log = CrashingLog(try CommitLog.open(directory.path, as: .owner), before: crash)
+        let log = CrashingLog(try openLog(directory.path), before: crash)
         do {
             let run = try JobRun(
                 job, on: log, state: .directory(directory.path + "/state"),
@@ -30,7 +30,7 @@ import Testing
     }
 
     func produce(_ input: WordInput, partitions: Int = 1) throws {
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         try input.produce(to: log, partitions: partitions)
         try log.close()
     }
@@ -75,7 +75,7 @@ import Testing
             try FileManager.default.moveItem(atPath: state, toPath: newer)
             try FileManager.default.moveItem(atPath: older, toPath: state)
             do {
-                let log = try CommitLog.open(directory.path, as: .owner)
+                let log = try openLog(directory.path)
                 _ = try JobRun(wordJob, on: log)
             } catch let error as JobError {
                 #expect(error.code == .refused)
@@ -88,7 +88,7 @@ import Testing
             try FileManager.default.removeItem(atPath: newer)
         }
         try run(wordJob)
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         #expect(try WordOutput(log).isExactly(input))
     }
 
@@ -106,7 +106,7 @@ import Testing
         let input = WordInput(lines: 40, using: &generator)
         try produce(input, partitions: 2)
         for round in 0..<3 {
-            let log = try CommitLog.open(directory.path, as: .owner)
+            let log = try openLog(directory.path)
             if round == 0 {
                 // The epochs of the state's producer are used up, as far as the log knows.
                 _ = try JobRun(wordJob, on: log)
@@ -116,7 +116,7 @@ import Testing
             for crash in [3, 4, 5] { try run(wordJob, crashBefore: crash + round) }
         }
         try run(wordJob)
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         let open = try log.topics.flatMap(\.partitions).flatMap {
             try log.partition($0).openTransactions
         }
@@ -126,7 +126,7 @@ import Testing
 
     /// Writes an aborted transaction of the last epoch for each producer id given so far.
     private func exhaustEpochs() throws {
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         let next = try log.takeProducerIDs(1)
         let commits = try log.partition(TopicPartition("__commits-words", PartitionID(0)))
         for id in 0..<next {
@@ -148,7 +148,7 @@ import Testing
         for index in input.lines.indices {
             input.lines[index].timestamp += .random(in: -4000...4000, using: &generator)
         }
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         try input.produce(to: log, partitions: 3)
         try log.close()
         var first: [String: [Int64]]?
@@ -156,7 +156,7 @@ import Testing
             let copy = directory.path + "-\(index)"
             defer { try? FileManager.default.removeItem(atPath: copy) }
             try FileManager.default.copyItem(atPath: directory.path, toPath: copy)
-            let log = try CommitLog.open(copy, as: .owner)
+            let log = try openLog(copy)
             _ = try JobRun(
                 Job("timers", WordSplitter.self, TimerWatcher.self), on: log,
                 settings: RunSettings(
@@ -190,7 +190,7 @@ import Testing
     }
 
     @Test func `a task that reads a topic twice is refused`() throws {
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openLog(directory.path)
         try log.createTopic("lines", partitions: 1)
         let error = #expect(throws: JobError.self) {
             try JobRun(Job("twice", TwiceReader.self), on: log)

@@ -97,3 +97,10 @@ struct WordOutput: Equatable {
         return values
     }
 }
+
+/// An owner's log without background work, so that it is gone with its last reference: as after a crash.
+func openLog(_ directory: String) throws -> CommitLog {
+    var options = LogOptions()
+    options.isMaintained = false
+    return try CommitLog.open(directory, as: .owner, options)
+}

@@ -6,12 +6,12 @@ import Glibc
 final class DirectoryLock: Sendable {
     private let file: File
 
-    init(_ directory: String) throws {
+    init(_ directory: String, in files: FileSystem) throws {
         let path = directory + "/.lock"
-        file = try File(path, .readWrite, create: true)
+        file = try File(path, .readWrite, create: true, in: files)
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw systemError("lock", path) }
-            let holder = (try Directory.textFile(path))?.split(separator: "\n").first ?? "unknown"
+            let holder = (try files.text(of: path))?.split(separator: "\n").first ?? "unknown"
             throw LogError(
                 .directoryInUse,
                 "the data directory \(directory) is in use by process \(holder); stop it first")

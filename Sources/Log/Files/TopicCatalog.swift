@@ -1,46 +1,37 @@
 // The list of topics of a data directory, in one text file that is replaced as a whole: a topic exists
 // if and only if it has a line here.
 //
-//   streamjobs-topics 1
+//   streamjobs-topics 2
 //   next-producer-id N
 //   topic NAME ID PARTITIONS public|internal
-//   crc-32c HEXADECIMAL    of all before this line: a topic that is missing here is a topic lost
-
-import StreamJobsChecksum
+//   setting NAME KEY VALUE        of the topic above, where it is not the default
+//   deleting NAME ID PARTITIONS   a topic that is no more, whose files may still be there
+//   crc-32c HEXADECIMAL           of all before this line: a topic that is missing here is a topic lost
+//
+// Version 1 had neither settings nor deletions; it is read as well.
 
 struct TopicCatalog {
     private(set) var topics: [String: Topic] = [:]
+    /// Topics whose files are still to be removed.
+    private(set) var deleting: [Topic] = []
     /// Producer ids below were given to somebody.
     private(set) var nextProducerID: Int64 = 0
 
-    private static let format = "streamjobs-topics"
-    private static let version = 1
+    private static let format = ChecksummedText(name: "streamjobs-topics", version: 2)
 
     static let fileName = "/topics"
 
-    private static func path(_ directory: String) -> String { directory + fileName }
-
     /// Empty if there is no file. Throws `newerFormat` or `corrupted`.
-    init(directory: String) throws {
-        let path = Self.path(directory)
-        guard let text = try Directory.textFile(path) else { return }
-        var lines = text.split(separator: "\n")[...]
-        let first = (lines.popFirst() ?? "").split(separator: " ")
-        guard first.count == 2, first[0] == Self.format, let version = Int(first[1]) else {
-            throw Self.damaged(path, "it does not begin with '\(Self.format)'")
-        }
-        guard version == Self.version else {
-            throw LogError(
-                .newerFormat,
-                "\(path) is of version \(version), this program knows version \(Self.version) only; "
-                    + "use the program that wrote it, or a later one")
-        }
-        guard let sum = lines.popLast(),
-            sum == Self.checksumLine(of: text[..<sum.startIndex])
-        else { throw Self.damaged(path, "its checksum is wrong") }
-        for line in lines {
-            guard read(line.split(separator: " ")) else {
-                throw Self.damaged(path, "it has a line that says nothing: '\(line)'")
+    init(directory: String, in files: FileSystem) throws {
+        let path = directory + Self.fileName
+        switch try Self.format.read(path, in: files) {
+        case .missing: break
+        case .damaged(let damage): throw Self.damaged(path, damage)
+        case .lines(let lines):
+            for line in lines {
+                guard read(line.split(separator: " ")) else {
+                    throw Self.damaged(path, "it has a line that says nothing: '\(line)'")
+                }
             }
         }
     }
@@ -51,27 +42,50 @@ struct TopicCatalog {
             guard words.count == 2, let next = Int64(words[1]), next >= 0 else { return false }
             nextProducerID = next
         case "topic":
-            guard words.count == 5, let id = TopicID(hexadecimal: words[2]),
-                let count = Int(words[3]), (1...Limits.partitionsMax).contains(count)
+            guard words.count == 5,
+                let topic = Self.topic(words, isInternal: words[4] == "internal")
             else { return false }
-            let name = String(words[1])
-            topics[name] = Topic(
-                name: name, id: id, partitionCount: count, isInternal: words[4] == "internal")
+            topics[topic.name] = topic
+        case "setting":
+            guard words.count == 4, var topic = topics[String(words[1])] else { return false }
+            do {
+                try topic.settings.set(String(words[2]), to: String(words[3]))
+            } catch { return false }
+            topics[topic.name] = topic
+        case "deleting":
+            guard words.count == 4, let topic = Self.topic(words, isInternal: false) else {
+                return false
+            }
+            deleting.append(topic)
         default: return false
         }
         return true
+    }
+
+    private static func topic(_ words: [Substring], isInternal: Bool) -> Topic? {
+        guard let id = TopicID(hexadecimal: words[2]), let count = Int(words[3]),
+            (1...Limits.partitionsMax).contains(count)
+        else { return nil }
+        return Topic(
+            name: String(words[1]), id: id, partitionCount: count, isInternal: isInternal)
     }
 
     private static func damaged(_ path: String, _ damage: String) -> LogError {
         LogError(.corrupted, "\(path) is damaged: \(damage); put the file back from a copy")
     }
 
-    private static func checksumLine(of text: some StringProtocol) -> String {
-        let checksum = Array(text.utf8).withUnsafeBytes { CRC32C.checksum($0) }
-        return "crc-32c " + String(checksum, radix: 16)
+    // MARK: Changes
+
+    mutating func put(_ topic: Topic) { topics[topic.name] = topic }
+
+    /// The topic is no more; its files are still to be removed.
+    mutating func delete(_ topic: Topic) {
+        topics[topic.name] = nil
+        deleting.append(topic)
     }
 
-    mutating func add(_ topic: Topic) { topics[topic.name] = topic }
+    /// The files of deleted topics are gone.
+    mutating func deletionsFinished() { deleting.removeAll() }
 
     /// The first of `count` new producer ids.
     mutating func takeProducerIDs(_ count: Int) -> Int64 {
@@ -80,13 +94,18 @@ struct TopicCatalog {
     }
 
     /// When it returns the catalogue survives a power loss.
-    func write(to directory: String) throws {
-        var text = "\(Self.format) \(Self.version)\nnext-producer-id \(nextProducerID)\n"
+    func write(to directory: String, in files: FileSystem) throws {
+        var lines = ["next-producer-id \(nextProducerID)"]
         for topic in topics.values.sorted(by: { $0.name < $1.name }) {
             let visibility = topic.isInternal ? "internal" : "public"
-            text += "topic \(topic.name) \(topic.id) \(topic.partitionCount) \(visibility)\n"
+            lines.append("topic \(topic.name) \(topic.id) \(topic.partitionCount) \(visibility)")
+            for entry in topic.settings.entries where !entry.isDefault {
+                lines.append("setting \(topic.name) \(entry.name) \(entry.value)")
+            }
         }
-        text += Self.checksumLine(of: text) + "\n"
-        try Directory.replaceFile(Self.path(directory), with: text)
+        for topic in deleting {
+            lines.append("deleting \(topic.name) \(topic.id) \(topic.partitionCount)")
+        }
+        try Self.format.write(lines, to: directory + Self.fileName, in: files)
     }
 }

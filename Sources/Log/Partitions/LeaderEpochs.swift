@@ -15,29 +15,22 @@ struct LeaderEpochs {
 
     init() {}
 
-    init(directory: String, mayBeStale: Bool) throws {
+    init(directory: String, in files: FileSystem, mayBeStale: Bool) throws {
         let path = directory + "/" + Self.fileName
-        guard let text = try Directory.textFile(path) else { return }
+        guard let lines = try CheckpointFile.read(path, in: files) else { return }
         self.mayBeStale = mayBeStale
-        let lines = text.split(separator: "\n")
-        guard let version = lines.first.flatMap({ Int($0) }) else {
-            throw LogError(.corrupted, "\(path) does not begin with its version")
-        }
-        guard version == 0 else {
-            throw LogError(.newerFormat, "\(path) is of version \(version), not 0")
-        }
         entries = []
-        for line in lines.dropFirst(2) {
-            let fields = line.split(separator: " ")
+        for fields in lines {
             guard fields.count == 2, let epoch = Int32(fields[0]), let start = Int64(fields[1]),
                 start >= 0, (entries.last?.start.rawValue ?? -1) < start,
                 (entries.last?.epoch ?? -1) < epoch, epoch < Int32.max
-            else { throw LogError(.corrupted, "\(path) has a line that is no epoch: '\(line)'") }
+            else {
+                let line = fields.joined(separator: " ")
+                throw LogError(.corrupted, "\(path) has a line that is no epoch: '\(line)'")
+            }
             entries.append((epoch, Offset(start)))
         }
-        guard !entries.isEmpty, entries.count == Int(lines[1]) else {
-            throw LogError(.corrupted, "\(path) is cut short")
-        }
+        guard !entries.isEmpty else { throw LogError(.corrupted, "\(path) is cut short") }
     }
 
     /// Compares with a batch that lies in the log, whose checksum leaves out its epoch.
@@ -54,11 +47,11 @@ struct LeaderEpochs {
     }
 
     /// Begins the next epoch at `start`.
-    mutating func advance(at start: Offset, in directory: String) throws {
+    mutating func advance(at start: Offset, in directory: String, _ files: FileSystem) throws {
         append(current + 1, start)
-        let lines = entries.map { "\($0.epoch) \($0.start)\n" }.joined()
-        try Directory.replaceFile(
-            directory + "/" + Self.fileName, with: "0\n\(entries.count)\n\(lines)")
+        try CheckpointFile.write(
+            entries.map { "\($0.epoch) \($0.start)" }, to: directory + "/" + Self.fileName,
+            in: files)
     }
 
     private mutating func append(_ epoch: Int32, _ start: Offset) {

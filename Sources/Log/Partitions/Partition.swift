@@ -1,45 +1,76 @@
-// One partition of a topic: appends, flushes and reads. The owner of the data directory appends; an
-// observer only follows the files. Any thread may call; one lock guards the ends and the segment list,
-// reading bytes takes none.
+// One partition of a topic. The owner of the data directory appends, flushes and cleans; an observer only
+// follows the files. One lock guards the ends and the list of segments; reading bytes takes none.
+//
+//  Partition+Append   a batch to the end of the active segment
+//  Partition+Flush    what was appended to the disk; checkpoints, so that opening reads little
+//  Partition+Read     where the bytes for a fetch are; offsets by time
+//  Cleaning/          what is removed again
 
 import Synchronization
 
+/// Any thread may call.
 package final class Partition: Sendable {
     package let name: TopicPartition
     package let topicID: TopicID
     let directory: String
     let access: CommitLog.Access
-    /// Bytes of a segment at which the next one begins.
-    private let segmentBytes: Int
-    private let signal: AppendSignal
-    private let state: Mutex<State>
-    /// Held while flushing: the kernel reports a failed write-back once, so that a second flush beside
-    /// the one that is told would hear that all is well. Taken before `state`.
-    private let flushing = Mutex<Void>(())
+    let environment: LogEnvironment
+    let signal: AppendSignal
+    let state: Mutex<State>
+    /// The kernel reports a failed write-back once, so that of several flushes at a time one would hear
+    /// that all is well: there is one at a time, and it is shared.
+    let flushes: SharedFlush
+    /// Held by what rewrites the files beside the segments: checkpoints, retention, compaction. Taken
+    /// before `state`.
+    let maintenance: Mutex<Maintenance>
 
     struct State {
+        var settings: TopicSettings
+        /// In order; the last one is active.
         var segments: [Segment]
         var ends: EndOffsets
         var producers = ProducerStates()
-        var aborted: [AbortedRange] = []
         var leaderEpochs = LeaderEpochs()
+        /// The directory has names that were not flushed.
+        var hasNewNames = false
         /// Set by a failed flush or an undo that failed: what is on the disk is unknown from then on.
         var failure: LogError?
-        /// The log was closed in order: a write would make its note of that a lie.
+        /// The log was closed, or the topic deleted.
         var isClosed = false
+
+        var active: Segment { segments[segments.count - 1] }
+    }
+
+    struct Maintenance: Sendable {
+        /// What the manifest on the disk says.
+        var manifest: [SegmentSummary] = []
+        /// Offset of the producer snapshot that goes with it.
+        var checkpoint = Offset.zero
+        /// Bytes of segments when it was written.
+        var checkpointBytes = 0
+        /// The end when the background looked last.
+        var endSeen = Offset.zero
     }
 
     init(
         _ name: TopicPartition, topicID: TopicID, directory: String, access: CommitLog.Access,
-        segmentBytes: Int, signal: AppendSignal, recovered: consuming sending State
+        environment: LogEnvironment, signal: AppendSignal, recovered: consuming sending State,
+        maintenance: Maintenance
     ) {
         self.name = name
         self.topicID = topicID
         self.directory = directory
         self.access = access
-        self.segmentBytes = segmentBytes
+        self.environment = environment
         self.signal = signal
+        flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         state = Mutex(recovered)
+        self.maintenance = Mutex(maintenance)
+    }
+
+    var files: FileSystem { environment.files }
+    var recoveryKey: RecoveryPoints.Key {
+        RecoveryPoints.Key(topicID: topicID, partition: name.partition)
     }
 
     // MARK: Ends
@@ -48,6 +79,12 @@ package final class Partition: Sendable {
     package var lastStableOffset: Offset { state.withLock { $0.ends.lastStable } }
     package var flushedOffset: Offset { state.withLock { $0.ends.flushed } }
     package var startOffset: Offset { state.withLock { $0.ends.start } }
+    package var settings: TopicSettings { state.withLock { $0.settings } }
+    /// Bytes of all segments.
+    package var byteCount: Int { state.withLock { $0.segments.reduce(0) { $0 + $1.byteCount } } }
+    package var segmentCount: Int { state.withLock { $0.segments.count } }
+
+    func apply(_ settings: TopicSettings) { state.withLock { $0.settings = settings } }
 
     /// The leader epoch that the record at `offset` was written in.
     package func leaderEpoch(at offset: Offset) -> Int32 {
@@ -63,73 +100,12 @@ package final class Partition: Sendable {
         state.withLock { $0.producers.epoch(of: producerID) }
     }
 
-    // MARK: Appending
+    /// The topic was deleted: nothing more is written.
+    func retire() { state.withLock { $0.isClosed = true } }
 
-    /// Appends a sealed batch; sets its base offset and leader epoch. When it returns the batch is
-    /// written (it survives the process, not a power loss). Nothing is changed where it throws. Of a
-    /// batch that is there already (its producer has sent it again) it gives the offset it has.
-    @discardableResult
-    package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
-        let offset = try state.withLock { state in
-            try requireWritable(state)
-            guard !state.isClosed else {
-                throw LogError(.readOnly, "\(name) takes no more writes: the log was closed")
-            }
-            let offset = state.ends.logEnd
-            let header = BatchHeader.place(
-                batch, at: offset, leaderEpoch: state.leaderEpochs.current)
-            if case .duplicate(let first, _) = try state.producers.admit(header, to: name) {
-                return first
-            }
-            try write(UnsafeRawBufferPointer(batch), header, &state)
-            state.batchAdded(header, UnsafeRawBufferPointer(batch))
-            return offset
-        }
-        signal.notify()
-        return offset
-    }
+    // MARK: Refusals
 
-    /// Ends `producer`'s transaction here; does nothing if it has none open. When it returns the
-    /// marker is written: with the producer's next epoch (KIP-890), so that late writes are fenced.
-    package func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
-        let isOpen = state.withLock { $0.producers.isOpen(producer) }
-        guard isOpen else { return }
-        let batch = BatchBuilder.sealMarker(marker, of: producer.next)
-        // The bytes belong to the builder, which may go after its last use.
-        try withExtendedLifetime(batch) { _ = try append(batch.sealed) }
-    }
-
-    /// When it returns everything appended before the call survives a power loss. A failure refuses all
-    /// further writes: the kernel has dropped the pages, and a second flush would lie.
-    package func flush() throws {
-        try flushing.withLock { _ in
-            let (file, end) = try state.withLock { state in
-                try requireWritable(state)
-                let isFlushed = state.ends.flushed == state.ends.logEnd
-                return (isFlushed ? nil : state.segments.last?.file, state.ends.logEnd)
-            }
-            guard let file else { return }
-            do {
-                try file.flush()
-            } catch let failure as LogError {
-                state.withLock { $0.failure = failure }
-                throw failure
-            }
-            try state.withLock { state in
-                // Beginning a segment flushes as well, and may have been told of the failure.
-                try requireWritable(state)
-                if state.ends.flushed < end { state.ends.advance(flushed: end) }
-            }
-        }
-    }
-
-    /// Refuses further appends and flushes what there is.
-    func close() throws {
-        state.withLock { $0.isClosed = true }
-        try flush()
-    }
-
-    private func requireWritable(_ state: borrowing State) throws {
+    func requireWritable(_ state: borrowing State) throws {
         guard access == .owner else {
             throw LogError(.readOnly, "\(name) was opened for reading only")
         }
@@ -140,142 +116,30 @@ package final class Partition: Sendable {
         }
     }
 
-    /// Writes at the end of the last segment, beginning a new one where it is full.
-    private func write(
-        _ batch: UnsafeRawBufferPointer, _ header: BatchHeader, _ state: inout State
-    ) throws {
-        let last = state.segments[state.segments.count - 1]
-        let isFull =
-            last.byteCount + batch.count > segmentBytes
-            || !last.canHold(header)
-        // A batch that is larger than a segment has one of its own.
-        if isFull, last.byteCount > 0 { try roll(at: Offset(header.baseOffset), &state) }
-        let segment = state.segments[state.segments.count - 1]
-        do {
-            try segment.file.write(batch, at: segment.byteCount)
-        } catch let failure as LogError {
-            do {
-                try segment.file.truncate(to: segment.byteCount)
-            } catch { state.failure = failure }
-            // A full disk may have room again; after any other failure nobody knows what is written.
-            if failure.code != .noSpace { state.failure = failure }
-            throw failure
-        }
-    }
-
-    /// Flushes the last segment and begins the next: only the last one is ever unflushed.
-    private func roll(at offset: Offset, _ state: inout State) throws {
-        do {
-            try state.segments[state.segments.count - 1].file.flush()
-        } catch let failure as LogError {
-            state.failure = failure
-            throw failure
-        }
-        // A full disk here changes nothing: the next append tries again.
-        let file = try File(directory + "/" + Segment.fileName(offset), .readWrite, create: true)
-        do {
-            try Directory.flush(directory)
-        } catch let failure as LogError {
-            // The file may be there or not: a batch in the segment before would leave a hole.
-            state.failure = failure
-            throw failure
-        }
-        state.segments.append(Segment(baseOffset: offset, file: file))
-    }
-
-    // MARK: Reading
-
-    /// Where the bytes for a fetch are, how far it may read, and what was aborted there.
-    struct ReadPlan {
-        let file: File
-        let position: Int
-        /// Bytes of checked batches from `position` on.
-        let byteCount: Int
-        /// Readers stop before this offset.
-        let upTo: Offset
-        let aborted: [AbortedRange]
-    }
-
-    /// Nil if there is nothing at `offset` yet. Throws `offsetOutOfRange` for one that is not there
-    /// and never will be.
-    func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
-        if access == .observer { try refresh() }
-        return try state.withLock { state in
-            let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
-            guard offset >= state.ends.start, offset <= state.ends.logEnd else {
-                throw LogError(
-                    .offsetOutOfRange,
-                    "offset \(offset) of \(name) is out of range: it has offsets from "
-                        + "\(state.ends.start) to \(state.ends.logEnd)")
-            }
-            guard offset < upTo else { return nil }
-            let index = (state.segments.lastIndex { $0.baseOffset <= offset }) ?? 0
-            let segment = state.segments[index]
-            let position = segment.position(atOrBefore: offset)
-            return ReadPlan(
-                file: segment.file, position: position, byteCount: segment.byteCount - position,
-                upTo: upTo, aborted: state.hidden(from: offset, isolation))
-        }
-    }
-
-    /// An observer's look at what the owner has appended since.
-    package func refresh() throws {
-        guard access == .observer else { return }
-        try state.withLock { state in
-            try PartitionRecovery.follow(directory, name: name, &state)
+    func requireOpen(_ state: borrowing State) throws {
+        guard !state.isClosed else {
+            throw LogError(.readOnly, "\(name) takes no more writes: the log was closed")
         }
     }
 }
 
-extension Partition.State {
-    /// What a reader from `offset` on must not see below the end it reads to.
-    fileprivate borrowing func hidden(from offset: Offset, _ isolation: Isolation) -> [AbortedRange]
-    {
-        let aborted = self.aborted.filter { $0.last >= offset }
-        guard isolation == .readDecided else { return aborted }
-        return aborted
-            + producers.openTransactions.map {
-                AbortedRange(producerID: $0.producer.id, first: $0.first, last: ends.logEnd)
-            }
-    }
-
-    /// Notes a batch that lies at the end of the last segment.
-    mutating func batchAdded(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer) {
-        let last = segments.count - 1
-        segments[last].batchAdded(baseOffset: header.baseOffset, byteCount: header.batchByteCount)
-        if !header.isControl {
-            producers.batchAppended(header)
-        } else if let (marker, coordinatorEpoch) = Self.marker(header, batch) {
-            let ended = producers.markerAppended(
-                marker, header, coordinatorEpoch: coordinatorEpoch)
-            if let ended { aborted.append(AbortedRange(ended)) }
-        }
-        let logEnd = Offset(header.nextOffset)
-        ends.advance(lastStable: producers.firstOpen ?? logEnd, logEnd: logEnd)
-    }
-
-    private static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
-        -> (TransactionMarker, coordinatorEpoch: Int32)?
-    {
-        var reader = ByteReader(batch, from: BatchHeader.byteCount)
-        do {
-            let record = try RecordView.read(&reader, of: header)
-            guard let marker = record.key.flatMap(TransactionMarker.init(key:)) else { return nil }
-            return (marker, TransactionMarker.coordinatorEpoch(value: record.value))
-        } catch {
-            // A control record of a kind that this version does not know ends no transaction.
-            return nil
-        }
-    }
+/// What the partitions of a log share.
+struct LogEnvironment: Sendable {
+    let files: FileSystem
+    let options: LogOptions
+    /// An owner's.
+    let recoveryPoints: RecoveryPoints?
 }
 
-/// Which records a reader sees.
-public enum Isolation: Sendable {
-    /// Those of committed transactions and of none, in order, up to the first undecided one.
-    case readCommitted
-    /// As `readCommitted`, but undecided transactions are left out rather than waited for: what comes
-    /// behind them is seen, and they themselves are not seen later.
-    case readDecided
-    /// All that is written.
-    case readUncommitted
+/// How a log is opened, for tests and for those who watch it.
+package struct LogOptions: Sendable {
+    /// Bytes of a segment, in the place of what the topics say.
+    package var segmentBytes: Int?
+    package var files = FileSystem.live
+    /// Flushes, checkpoints and cleans in the background; without it, when `maintain` is called.
+    package var isMaintained = true
+    /// Told of what users should know: a tail that was cut, a background task that failed.
+    package var notify: @Sendable (String) -> Void = { _ in }
+
+    package init() {}
 }

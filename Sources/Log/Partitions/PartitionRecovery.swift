@@ -1,84 +1,264 @@
-// Finding out what a partition holds, from its files alone. The owner does it once, when it opens the
-// log, and cuts a torn tail; an observer does it again and again and touches nothing. Everything is
-// scanned and checked (decision 0002): no file beside the segments is believed.
+// Opening a partition from its files. What the last checkpoint vouches for is believed as long as its files
+// have the sizes and sums that it tells; behind it every batch is read and checked. An owner then cuts what
+// a crash has torn, beyond the recovery point; damage below it is refused by name and position.
+//
+//   ├──────── manifest: not read ────────┤├─ scanned ─┤
+//   ├──────── flushed: damage is refused ────┤├─ cut ─┤
+//                                            ▲ recovery point
+//
+// Where a file beside the segments is missing, damaged or stale, everything is scanned and made anew.
 
-enum PartitionRecovery {
-    /// Makes the files of a partition of a new topic.
-    static func create(_ directory: String) throws {
-        _ = try File(directory + "/" + Segment.fileName(.zero), .readWrite, create: true)
-        try Directory.flush(directory)
+struct PartitionRecovery {
+    let name: TopicPartition
+    let directory: String
+    let files: FileSystem
+    let settings: TopicSettings
+    /// Where the partition begins by the log's own note; segments wholly below were to be removed.
+    let startOffset: Offset
+    /// Everything below was flushed; nil if that is not known.
+    let recoveryPoint: Offset?
+    /// The log was closed in order: then everything was flushed.
+    let wasClean: Bool
+    let notify: @Sendable (String) -> Void
+
+    struct Result {
+        var state: Partition.State
+        var maintenance = Partition.Maintenance()
     }
 
-    /// For the owner. After a stop that was not clean the torn tail of the last segment is cut and
-    /// the leader epoch rises; damage anywhere else is refused by name and position.
-    static func recover(_ directory: String, name: TopicPartition, wasClean: Bool) throws
-        -> sending Partition.State
-    {
-        try Directory.removeTemporaryFiles(in: directory)
-        let offsets = try segmentOffsets(directory)
-        guard let start = offsets.first else {
+    /// Makes the files of a partition of a new topic.
+    static func create(_ directory: String, in files: FileSystem) throws {
+        _ = try File(
+            directory + "/" + Segment.fileName(.zero), .readWrite, create: true, in: files)
+        try files.flushDirectory(directory)
+    }
+
+    // MARK: For the owner
+
+    /// Throws `corrupted` and leaves the segments as they are, or makes the partition ready to be written.
+    func recover() throws -> sending Result {
+        try removeLeftovers()
+        let bases = try Self.segmentOffsets(directory, files)
+        guard !bases.isEmpty else { throw lost() }
+        var result = try resume(bases) ?? fresh(bases)
+        let scannedFrom = result.state.ends.logEnd
+        try scan(bases, &result.state)
+        if let recoveryPoint, result.state.ends.logEnd < recoveryPoint {
             throw LogError(
                 .corrupted,
-                "\(directory) has lost its segments: there is no .log file; put them back from a copy"
-            )
-        }
-        var state = Partition.State(segments: [], ends: EndOffsets(start: start))
-        state.leaderEpochs = try LeaderEpochs(directory: directory, mayBeStale: false)
-        for (index, base) in offsets.enumerated() {
-            let file = try File(directory + "/" + Segment.fileName(base), .readWrite)
-            try requireSuccessor(base, file, state)
-            state.segments.append(Segment(baseOffset: base, file: file))
-            let end = try scanLast(&state)
-            if let damage = end.damage {
-                // What was closed in order has been flushed: it has no torn tail.
-                let mayBeTorn = index == offsets.count - 1 && !wasClean
-                try cut(file, end, damage, mayBeTorn: mayBeTorn, nextOffset: state.ends.logEnd)
-            }
+                "\(directory) ends at offset \(result.state.ends.logEnd), but offsets up to "
+                    + "\(recoveryPoint) were flushed; put the directory back from a copy")
         }
         if !wasClean {
             // What was scanned may sit in the page cache only: from here on it counts as flushed.
-            try state.segments[state.segments.count - 1].file.flush()
-            // Of an empty partition as well: it may have lost all that somebody has read.
-            try state.leaderEpochs.advance(at: state.ends.logEnd, in: directory)
-        }
-        state.ends.advance(flushed: state.ends.logEnd)
-        return state
-    }
-
-    /// For an observer: takes in what has been appended since the last call. What is not whole yet is
-    /// being written; it is looked at again next time. Throws `corrupted` for a batch that is not whole
-    /// although others lie behind it.
-    static func follow(_ directory: String, name: TopicPartition, _ state: inout Partition.State)
-        throws
-    {
-        while true {
-            if state.segments.isEmpty {
-                guard let first = try segmentOffsets(directory).first else { return }
-                let file = try File(directory + "/" + Segment.fileName(first), .readOnly)
-                state.ends = EndOffsets(start: first)
-                state.segments.append(Segment(baseOffset: first, file: file))
+            for segment in result.state.segments where segment.nextOffset >= scannedFrom {
+                try segment.log().flush()
             }
-            let scanned = try scanLast(&state)
-            if scanned.damage != nil { try requireUnfinished(scanned, directory, &state) }
-            let end = state.ends.logEnd
-            let next = directory + "/" + Segment.fileName(end)
-            let last = state.segments[state.segments.count - 1]
-            guard last.baseOffset < end, try Directory.exists(next) else { return }
-            state.segments.append(Segment(baseOffset: end, file: try File(next, .readOnly)))
+            try files.flushDirectory(directory)
+            // Of an empty partition as well: it may have lost all that somebody has read.
+            try result.state.leaderEpochs.advance(
+                at: result.state.ends.logEnd, in: directory, files)
+        }
+        result.state.ends.begin(at: startOffset)
+        return result
+    }
+
+    private func lost() -> LogError {
+        LogError(
+            .corrupted,
+            "\(directory) has lost its segments: there is no .log file; put them back from a copy")
+    }
+
+    /// What a crash has left of files that were being made or removed.
+    private func removeLeftovers() throws {
+        let suffixes = [FileSystem.temporarySuffix, SegmentCleaning.suffix, SegmentRemoval.suffix]
+        for name in try files.names(in: directory)
+        where suffixes.contains(where: { name.hasSuffix($0) }) {
+            try files.remove(directory + "/" + name)
         }
     }
 
-    private static func segmentOffsets(_ directory: String) throws -> [Offset] {
-        try Directory.names(in: directory).compactMap(Segment.baseOffset(ofFileNamed:)).sorted()
+    static func segmentOffsets(_ directory: String, _ files: FileSystem) throws -> [Offset] {
+        try files.names(in: directory).compactMap { Segment.baseOffset(ofFileNamed: $0) }.sorted()
     }
 
-    private static func scanLast(_ state: inout Partition.State) throws -> ScanEnd {
-        let segment = state.segments[state.segments.count - 1]
+    // MARK: From the last checkpoint
+
+    /// What the manifest vouches for; nil where it cannot be used. Throws `corrupted` where a segment that
+    /// it names is missing or shorter than it was.
+    func resume(_ bases: [Offset], access: File.Access = .readWrite) throws -> sending Result? {
+        guard let manifest = try SegmentManifest.read(directory, in: files),
+            let last = manifest.last
+        else { return nil }
+        let present = Set(bases)
+        var kept: [SegmentSummary] = []
+        for summary in manifest {
+            guard present.contains(summary.baseOffset) else {
+                guard summary.nextOffset <= startOffset else { throw missing(summary) }
+                continue
+            }
+            kept.append(summary)
+        }
+        guard kept.last == last, kept.map(\.baseOffset) == bases.prefix(kept.count).map({ $0 }),
+            try kept.dropLast().allSatisfy({ try byteCount(of: $0) == $0.byteCount }),
+            try byteCount(of: last) >= last.byteCount,
+            let producers = try ProducerSnapshotFile.read(directory, last.nextOffset, in: files),
+            let active = try resumeActive(last, access)
+        else { return nil }
+        var state = Partition.State(
+            settings: settings,
+            segments: kept.dropLast().map {
+                Segment($0, directory: directory, files: files)
+            } + [active],
+            ends: EndOffsets(start: kept[0].baseOffset))
+        state.producers = producers
+        // The owner may begin an epoch between an observer's looks at this file and at the batches.
+        state.leaderEpochs = try LeaderEpochs(
+            directory: directory, in: files, mayBeStale: access == .readOnly)
+        state.ends.advance(
+            lastStable: producers.firstOpen.map { max($0, state.ends.start) } ?? last.nextOffset,
+            flushed: last.nextOffset, logEnd: last.nextOffset)
+        return Result(
+            state: state,
+            maintenance: Partition.Maintenance(
+                manifest: kept, checkpoint: last.nextOffset,
+                checkpointBytes: kept.reduce(0) { $0 + $1.byteCount }))
+    }
+
+    private func resumeActive(_ summary: SegmentSummary, _ access: File.Access) throws -> Segment? {
+        let path = directory + "/" + Segment.fileName(summary.baseOffset)
+        do {
+            return try Segment(
+                resuming: summary, directory: directory, files: files,
+                log: try File(path, access, in: files))
+        } catch is DamagedIndex {
+            return nil
+        }
+    }
+
+    /// Throws `corrupted` where the file is shorter than what was flushed of it.
+    private func byteCount(of summary: SegmentSummary) throws -> Int {
+        let path = directory + "/" + Segment.fileName(summary.baseOffset)
+        let byteCount = try files.status(of: path)?.byteCount ?? 0
+        guard byteCount >= summary.byteCount else {
+            throw LogError(
+                .corrupted,
+                "\(path) has \(byteCount) bytes, but \(summary.byteCount) were flushed; put it back "
+                    + "from a copy")
+        }
+        return byteCount
+    }
+
+    private func missing(_ summary: SegmentSummary) -> LogError {
+        LogError(
+            .corrupted,
+            "\(directory)/\(Segment.fileName(summary.baseOffset)) is missing, with the offsets from "
+                + "\(summary.baseOffset) to \(summary.nextOffset.rawValue - 1); put it back from a "
+                + "copy")
+    }
+
+    // MARK: From the segments alone
+
+    private func fresh(_ bases: [Offset]) throws -> sending Result {
+        var state = Partition.State(
+            settings: settings, segments: [], ends: EndOffsets(start: bases[0]))
+        state.leaderEpochs = try LeaderEpochs(directory: directory, in: files, mayBeStale: false)
+        return Result(state: state)
+    }
+
+    /// Reads what lies behind the last segment of `state`.
+    private func scan(_ bases: [Offset], _ state: inout Partition.State) throws {
+        if !state.segments.isEmpty {
+            guard try scanActive(&state, bases) else { return }
+        }
+        for base in bases.dropFirst(state.segments.count) {
+            guard try follows(base, &state, bases) else { return }
+            if !state.segments.isEmpty { state.active.seal() }
+            let path = directory + "/" + Segment.fileName(base)
+            state.segments.append(
+                Segment(
+                    baseOffset: base, directory: directory, files: files,
+                    log: try File(path, .readWrite, in: files),
+                    isCleaned: settings.cleanupPolicy.contains(.compact)))
+            state.skip(to: base)
+            guard try scanActive(&state, bases) else { return }
+        }
+    }
+
+    /// False where something was cut: then there is nothing behind it.
+    private func scanActive(_ state: inout Partition.State, _ bases: [Offset]) throws -> Bool {
+        let end = try Self.scanActive(&state)
+        guard let damage = end.damage else { return true }
+        let file = try state.active.log()
+        let what = "is damaged at byte \(end.position) (offset \(state.ends.logEnd)): \(damage)"
+        guard try mayCut(at: state.ends.logEnd, behind: end.position, in: file, bases) else {
+            throw LogError(
+                .corrupted,
+                "\(file.path) \(what); it was not torn by a crash, since it had been flushed; put the "
+                    + "file back from a copy")
+        }
+        let byteCount = try file.byteCount()
+        try file.truncate(to: end.position)
+        try removeSegments(behind: state.active.baseOffset, bases)
+        notify(
+            "\(file.path) was cut by \(byteCount - end.position) bytes that a crash has torn, back to "
+                + "offset \(state.ends.logEnd)")
+        return false
+    }
+
+    /// Whether the segment from `base` goes on where the last one ends. False where it was removed, since
+    /// a crash has lost what lay before it.
+    private func follows(_ base: Offset, _ state: inout Partition.State, _ bases: [Offset]) throws
+        -> Bool
+    {
+        let end = state.ends.logEnd
+        let mayHaveGap =
+            settings.cleanupPolicy.contains(.compact) || state.segments.last?.isCleaned ?? true
+        guard !state.segments.isEmpty, base != end, !(mayHaveGap && base > end) else { return true }
+        let path = directory + "/" + Segment.fileName(base)
+        guard base > end, try mayCut(at: end, behind: nil, in: nil, bases) else {
+            throw LogError(
+                .corrupted,
+                "\(path) does not follow on: a segment from offset \(end) is missing; put it back "
+                    + "from a copy")
+        }
+        try removeSegments(behind: state.active.baseOffset, bases)
+        notify("\(path) was removed: a crash has lost what lay before it, from offset \(end)")
+        return false
+    }
+
+    /// What lies at and behind `offset` was never acknowledged as flushed, so that a crash may have torn
+    /// it. Where it is not known what was flushed, it was if anything good follows.
+    private func mayCut(
+        at offset: Offset, behind position: Int?, in file: File?, _ bases: [Offset]
+    ) throws -> Bool {
+        guard !wasClean else { return false }
+        if let recoveryPoint { return offset >= recoveryPoint }
+        guard let position, let file, bases.last.map({ $0 <= offset }) ?? true else { return false }
+        return try !BatchScanner.goodBatchFollows(
+            position + 1, in: file, atOrAbove: offset.rawValue)
+    }
+
+    private func removeSegments(behind base: Offset, _ bases: [Offset]) throws {
+        // The last first: a crash in the midst leaves no hole.
+        for later in bases.reversed() where later > base {
+            for suffix in SegmentRemoval.suffixes {
+                try files.remove(directory + "/" + Segment.fileName(later, suffix))
+            }
+        }
+        try files.flushDirectory(directory)
+    }
+
+    // MARK: Reading batches
+
+    /// Takes in the batches behind what is known of the active segment.
+    static func scanActive(_ state: inout Partition.State) throws -> ScanEnd {
+        let segment = state.active
         return try BatchScanner.scan(
-            segment.file, from: segment.byteCount, nextOffset: state.ends.logEnd.rawValue
+            try segment.log(), from: segment.byteCount, nextOffset: state.ends.logEnd.rawValue,
+            mayHaveGaps: segment.isCleaned
         ) { header, batch in
-            let last = state.segments[state.segments.count - 1]
-            guard last.canHold(header) else {
+            guard segment.canHold(header) else {
                 throw MalformedBatch.field("last offset delta is \(header.lastOffsetDelta)")
             }
             try state.leaderEpochs.batchScanned(header)
@@ -86,51 +266,41 @@ enum PartitionRecovery {
         }
     }
 
-    /// Throws `corrupted` if something follows a batch that an observer found not whole. It may have
-    /// been finished since the first look; when others follow, it was, and a second look must find it so.
-    private static func requireUnfinished(
-        _ scanned: ScanEnd, _ directory: String, _ state: inout Partition.State
-    ) throws {
-        let segment = state.segments[state.segments.count - 1]
-        let end = state.ends.logEnd
-        let isFollowed =
-            try BatchScanner.goodBatchFollows(
-                scanned.position + 1, in: segment.file, atOrAbove: end.rawValue)
-            || segmentOffsets(directory).contains { $0 > end }
-        guard isFollowed else { return }
-        let again = try scanLast(&state)
-        if let damage = again.damage, again.position == scanned.position {
-            throw corrupted(segment.file, again, damage, nextOffset: end)
+    /// The indexes of `damaged`, made anew from its batches, and for aborted transactions from those of the
+    /// segments before it.
+    static func rebuild(_ damaged: Segment, among segments: [Segment], settings: TopicSettings)
+        throws -> Segment
+    {
+        let rebuilt = Segment(
+            baseOffset: damaged.baseOffset, directory: damaged.directory, files: damaged.files,
+            isCleaned: damaged.isCleaned)
+        var producers = ProducerStates()
+        for segment in segments where segment.baseOffset <= damaged.baseOffset {
+            let end = try BatchScanner.scan(
+                try segment.log(), from: 0, to: segment.byteCount,
+                nextOffset: segment.baseOffset.rawValue, mayHaveGaps: segment.isCleaned
+            ) { header, batch in
+                let aborted = producers.batchAdded(header, batch)
+                guard segment === damaged else { return }
+                rebuilt.batchAdded(header, indexIntervalBytes: settings.indexIntervalBytes)
+                if let aborted { rebuilt.transactionAborted(aborted) }
+            }
+            if let damage = end.damage {
+                throw LogError(
+                    .corrupted,
+                    "\(segment.path()) is damaged at byte \(end.position): \(damage); put the file "
+                        + "back from a copy")
+            }
         }
+        if segments.last !== damaged { rebuilt.seal() }
+        return rebuilt
     }
+}
 
-    private static func requireSuccessor(
-        _ base: Offset, _ file: File, _ state: borrowing Partition.State
-    ) throws {
-        guard state.segments.isEmpty || base == state.ends.logEnd else {
-            throw LogError(
-                .corrupted,
-                "\(file.path) does not follow on: a segment from offset \(state.ends.logEnd) is "
-                    + "missing; put it back from a copy")
-        }
-    }
-
-    private static func cut(
-        _ file: File, _ end: ScanEnd, _ damage: MalformedBatch, mayBeTorn: Bool, nextOffset: Offset
-    ) throws {
-        guard mayBeTorn,
-            try !BatchScanner.goodBatchFollows(
-                end.position + 1, in: file, atOrAbove: nextOffset.rawValue)
-        else { throw corrupted(file, end, damage, nextOffset: nextOffset) }
-        try file.truncate(to: end.position)
-    }
-
-    private static func corrupted(
-        _ file: File, _ end: ScanEnd, _ damage: MalformedBatch, nextOffset: Offset
-    ) -> LogError {
-        LogError(
-            .corrupted,
-            "\(file.path) is damaged at byte \(end.position) (offset \(nextOffset)): \(damage); "
-                + "put the file back from a copy")
+extension Partition.State {
+    /// Goes over the gap that compaction has left before the segment from `base`.
+    mutating func skip(to base: Offset) {
+        guard base > ends.logEnd else { return }
+        ends.advance(lastStable: producers.firstOpen ?? base, logEnd: base)
     }
 }

@@ -7,8 +7,11 @@ package enum TransactionTopic {
     /// Makes the topic if it is missing.
     package static func create(in log: CommitLog) throws -> Topic {
         if let topic = try existing(in: log) { return topic }
+        var settings = TopicSettings()
+        settings.cleanupPolicy = .compact
         return try log.createTopic(
-            name, partitions: Limits.transactionTopicPartitions, isInternal: true)
+            name, partitions: Limits.transactionTopicPartitions, isInternal: true,
+            settings: settings)
     }
 
     package static func existing(in log: CommitLog) throws -> Topic? {

@@ -14,7 +14,10 @@ enum CommitsTopic {
     static func open(_ log: any JobLog, for job: Job) throws -> any JobLogPartition {
         let name = name(of: job)
         if try log.existingTopic(name) == nil {
-            _ = try log.createTopic(name, partitions: 1, isInternal: true)
+            // Of each task only the last commit is asked for.
+            var settings = TopicSettings()
+            settings.cleanupPolicy = .compact
+            _ = try log.createTopic(name, partitions: 1, isInternal: true, settings: settings)
         }
         return try log.logPartition(TopicPartition(name, PartitionID(0)))
     }

@@ -8,7 +8,8 @@ package protocol JobLog: AnyObject, Sendable {
     var signal: AppendSignal { get }
     /// Nil if there is no such topic.
     func existingTopic(_ name: String) throws -> Topic?
-    func createTopic(_ name: String, partitions: Int, isInternal: Bool) throws -> Topic
+    func createTopic(_ name: String, partitions: Int, isInternal: Bool, settings: TopicSettings)
+        throws -> Topic
     func logPartition(_ name: TopicPartition) throws -> any JobLogPartition
     /// The first of `count` producer ids that nobody had before.
     func takeProducerIDs(_ count: Int) throws -> Int64

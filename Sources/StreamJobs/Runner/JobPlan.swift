@@ -51,7 +51,7 @@ struct JobPlan {
         for output in kinds.flatMap(\.outputs) where try log.existingTopic(output.topic) == nil {
             _ = try log.createTopic(
                 output.topic, partitions: output.partitionCount,
-                isInternal: output.outlet.isInternal)
+                isInternal: output.outlet.isInternal, settings: TopicSettings())
         }
     }
 

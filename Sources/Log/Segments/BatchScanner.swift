@@ -10,23 +10,24 @@ struct ScanEnd {
 }
 
 struct BatchScanner {
-    let file: File
+    private let file: File
+    private let end: Int
+    private let mayHaveGaps: Bool
     private var chunk: UnsafeMutableRawBufferPointer
 
     /// Calls `body` with each good batch of `file` from `start` on, until the end or the first batch
     /// that is not good, does not follow on the one before or is refused by `body` (`MalformedBatch`).
+    /// - Parameter end: Of the bytes to be looked at; the file's unless given.
+    /// - Parameter mayHaveGaps: Compaction may have removed batches.
     static func scan(
-        _ file: File, from start: Int, nextOffset: Int64,
+        _ file: File, from start: Int, to end: Int? = nil, nextOffset: Int64, mayHaveGaps: Bool,
         _ body: (BatchHeader, UnsafeRawBufferPointer) throws -> Void
     ) throws -> ScanEnd {
-        var scanner = BatchScanner(file: file)
+        var scanner = BatchScanner(
+            file: file, end: try end ?? file.byteCount(), mayHaveGaps: mayHaveGaps,
+            chunk: .allocate(byteCount: Limits.fetchBytes, alignment: 16))
         defer { scanner.chunk.deallocate() }
         return try scanner.scan(from: start, nextOffset: nextOffset, body)
-    }
-
-    private init(file: File) {
-        self.file = file
-        chunk = .allocate(byteCount: Limits.fetchBytes, alignment: 16)
     }
 
     private mutating func scan(
@@ -35,49 +36,61 @@ struct BatchScanner {
     ) throws -> ScanEnd {
         var position = start
         var nextOffset = nextOffset
-        while true {
-            let count = try file.read(into: chunk, at: position)
-            if count == 0 { return ScanEnd(position: position, damage: nil) }
+        while position < end {
+            let wanted = min(chunk.count, end - position)
+            let count = try file.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), at: position)
+            if count == 0 { break }
             let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<count])
             var used = 0
             do {
                 while used < count {
                     let rest = UnsafeRawBufferPointer(rebasing: bytes[used...])
-                    let header = try BatchHeader(rest)
-                    guard header.batchByteCount <= Limits.batchBytesMax + BatchHeader.byteCount
-                    else {
-                        throw MalformedBatch.field("batch of \(header.batchByteCount) bytes")
-                    }
-                    let batch = UnsafeRawBufferPointer(rebasing: rest.prefix(header.batchByteCount))
-                    try header.verify(batch)
-                    // Not above either: the checksum leaves out the base offset, and no batch is
-                    // ever taken out of the middle of a segment yet.
-                    guard header.baseOffset == nextOffset else {
-                        throw MalformedBatch.field(
-                            "base offset is \(header.baseOffset), not \(nextOffset)")
-                    }
-                    try body(header, batch)
-                    nextOffset = header.nextOffset
-                    used += header.batchByteCount
+                    let batch = try self.batch(rest, nextOffset: nextOffset)
+                    try body(batch.header, batch.bytes)
+                    nextOffset = batch.header.nextOffset
+                    used += batch.header.batchByteCount
                 }
             } catch let damage as MalformedBatch {
                 // Cut short by the chunk rather than by the file: read on from that batch.
-                let isWholeFile = count < chunk.count
-                guard case .cutShort = damage, !isWholeFile, makeRoom(used) else {
-                    return ScanEnd(position: position + used, damage: damage)
-                }
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[used...])
+                guard case .cutShort = damage, position + count < end,
+                    makeRoom(for: rest, at: position + used, isProgress: used > 0)
+                else { return ScanEnd(position: position + used, damage: damage) }
             }
             position += used
         }
+        return ScanEnd(position: position, damage: nil)
     }
 
-    /// Whether reading again can bring more: yes if something was used, or the chunk can grow.
-    private mutating func makeRoom(_ used: Int) -> Bool {
-        if used > 0 { return true }
-        let wanted = Limits.batchBytesMax + BatchHeader.byteCount
-        guard chunk.count < wanted else { return false }
+    /// The batch at the start of `rest`, whole and good.
+    private func batch(_ rest: UnsafeRawBufferPointer, nextOffset: Int64) throws -> (
+        header: BatchHeader, bytes: UnsafeRawBufferPointer
+    ) {
+        let header = try BatchHeader(rest)
+        let batch = UnsafeRawBufferPointer(rebasing: rest.prefix(header.batchByteCount))
+        try header.verify(batch)
+        // Not above either, where nothing was compacted: the checksum leaves out the base offset.
+        let follows =
+            header.baseOffset == nextOffset || mayHaveGaps && header.baseOffset > nextOffset
+        guard follows else {
+            throw MalformedBatch.field("base offset is \(header.baseOffset), not \(nextOffset)")
+        }
+        return (header, batch)
+    }
+
+    /// Whether reading again from the batch of which `rest` is the beginning can bring more.
+    private mutating func makeRoom(
+        for rest: UnsafeRawBufferPointer, at position: Int, isProgress: Bool
+    ) -> Bool {
+        if isProgress { return true }
+        // Its length may be damage: it is believed only as far as there is a file.
+        guard let header = try? BatchHeader(rest), header.batchByteCount > chunk.count,
+            header.batchByteCount <= Limits.batchBytesMaxMax,
+            position + header.batchByteCount <= end
+        else { return false }
         chunk.deallocate()
-        chunk = .allocate(byteCount: wanted, alignment: 16)
+        chunk = .allocate(byteCount: header.batchByteCount, alignment: 16)
         return true
     }
 

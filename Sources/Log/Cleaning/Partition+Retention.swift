@@ -1,0 +1,96 @@
+// What is removed from the beginning of a partition: whole segments beyond the retention, and everything
+// below an offset on request. First the new start is noted for the whole log, then the files go: a crash
+// between leaves segments below the start, which opening removes.
+
+import Synchronization
+
+extension Partition {
+    /// Makes `offset` the first one; the records below are gone for readers when it returns, and their
+    /// segments where they hold nothing else. Throws `offsetOutOfRange` for one beyond the last stable
+    /// offset.
+    /// - Parameter note: Writes the new start where the next opening reads it.
+    func deleteRecords(before offset: Offset, note: (Offset) throws -> Void) throws {
+        try maintenance.withLock { maintenance in
+            let isNew = try state.withLock { state in
+                try requireWritable(state)
+                guard offset <= state.ends.lastStable else {
+                    throw LogError(
+                        .offsetOutOfRange,
+                        "offset \(offset) of \(name) is beyond its last stable offset "
+                            + "\(state.ends.lastStable): only what is decided can be deleted")
+                }
+                return offset > state.ends.start
+            }
+            guard isNew else { return }
+            try note(offset)
+            try removeSegments(below: offset, &maintenance)
+        }
+    }
+
+    /// Removes the segments that the topic's settings no longer keep; gives how many those were. The
+    /// active segment stays.
+    @discardableResult
+    func retain(now: Timestamp, note: (Offset) throws -> Void) throws -> Int {
+        try maintenance.withLock { maintenance in
+            let (start, noted) = try state.withLock { state in
+                try requireWritable(state)
+                return (try state.retentionStart(now: now) ?? state.ends.start, state.ends.start)
+            }
+            if start > noted { try note(start) }
+            // Also what a crash has left below the start.
+            return try removeSegments(below: start, &maintenance)
+        }
+    }
+
+    @discardableResult
+    private func removeSegments(below start: Offset, _ maintenance: inout Maintenance) throws -> Int
+    {
+        let removed = state.withLock { state in
+            state.ends.advance(start: max(start, state.ends.start))
+            let count = state.segments.dropLast().prefix { $0.nextOffset <= start }.count
+            defer { state.segments.removeFirst(count) }
+            return Array(state.segments.prefix(count))
+        }
+        guard !removed.isEmpty else { return 0 }
+        let bases = Set(removed.map(\.baseOffset))
+        maintenance.manifest.removeAll { bases.contains($0.baseOffset) }
+        maintenance.checkpointBytes = maintenance.manifest.reduce(0) { $0 + $1.byteCount }
+        if !maintenance.manifest.isEmpty {
+            try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
+        }
+        try SegmentRemoval.remove(removed, from: directory, in: files)
+        return removed.count
+    }
+}
+
+extension Partition.State {
+    /// Where the partition would begin without the segments beyond the retention; nil if none is.
+    fileprivate borrowing func retentionStart(now: Timestamp) throws -> Offset? {
+        guard settings.cleanupPolicy.contains(.delete) else { return nil }
+        var start: Offset?
+        var byteCount = segments.reduce(0) { $0 + $1.byteCount }
+        for segment in segments.dropLast() {
+            // What is undecided, or may still be cut by a crash, is nobody's to remove.
+            guard segment.nextOffset <= min(ends.lastStable, ends.flushed) else { break }
+            let isTooMuch = settings.retentionBytes.map { byteCount - segment.byteCount >= $0 }
+            let isTooOld = try settings.retention.map { retention in
+                try segment.retentionTime(now: now).advanced(by: retention) < now
+            }
+            guard isTooMuch ?? false || isTooOld ?? false else { break }
+            start = segment.nextOffset
+            byteCount -= segment.byteCount
+        }
+        return start
+    }
+}
+
+extension Segment {
+    /// When its last record was written, for retention: its largest timestamp, or when its file was last
+    /// written where that is none (-1) or in the future. So neither a record without a time nor one of
+    /// the year 9999 decides for the others.
+    func retentionTime(now: Timestamp) throws -> Timestamp {
+        let latest = maxTimestamp
+        if latest.milliseconds >= 0, latest <= now { return latest }
+        return try files.status(of: path())?.modified ?? now
+    }
+}

@@ -1,0 +1,109 @@
+// What an owner does in the background: flushes what has gathered and notes it, and removes what the topics
+// no longer keep. One thread for the whole log; it holds no lock for longer than a look.
+
+import Glibc
+import Synchronization
+
+extension CommitLog {
+    /// One round of the background work. What fails is told to `notify`, and tried again in the next
+    /// round; the partition concerned refuses writes by itself where it must.
+    /// - Parameter now: The wall clock, for retention.
+    package func maintain(now: Timestamp = .now()) {
+        guard access == .owner else { return }
+        let partitions = contents.withLock { contents in
+            contents.isClosed ? [] : Array(contents.partitions.values)
+        }
+        coordinator.withLock { $0 }?.expire()
+        for partition in partitions where !isStopping {
+            attempt("flush \(partition.name)") { try partition.flushInBackground() }
+            attempt("remove old records of \(partition.name)") {
+                try partition.retain(now: now) { try noteStart(of: partition.name, $0) }
+            }
+        }
+    }
+
+    private func attempt(_ what: String, _ body: () throws -> Void) {
+        do {
+            try body()
+        } catch { environment.options.notify("could not \(what): \(error)") }
+    }
+
+    private var isStopping: Bool { maintainer.withLock { $0?.isStopping ?? false } }
+
+    // MARK: The thread
+
+    /// The thread and what stops it.
+    struct Maintainer {
+        let thread: pthread_t
+        /// Notified to wake the thread.
+        let signal: AppendSignal
+        var isStopping = false
+    }
+
+    func startMaintainer() {
+        let signal = AppendSignal()
+        // The log is not kept by its thread: it ends with the log.
+        let body = MaintainerBody(log: self, signal: signal)
+        maintainer.withLock { maintainer in
+            var thread = pthread_t()
+            let error = pthread_create(
+                &thread, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    Unmanaged<MaintainerBody>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                }, Unmanaged.passRetained(body).toOpaque())
+            guard error == 0 else {
+                environment.options.notify(
+                    "there is no background work: no thread could be started")
+                return
+            }
+            maintainer = Maintainer(thread: thread, signal: signal)
+        }
+    }
+
+    func stopMaintainer() {
+        let stopped = maintainer.withLock { maintainer -> Maintainer? in
+            maintainer?.isStopping = true
+            return maintainer
+        }
+        guard let stopped else { return }
+        stopped.signal.notify()
+        // The last reference may go on the thread itself, which ends by itself then.
+        if pthread_equal(stopped.thread, pthread_self()) == 0 {
+            pthread_join(stopped.thread, nil)
+        } else {
+            pthread_detach(stopped.thread)
+        }
+        maintainer.withLock { $0 = nil }
+    }
+
+    private final class MaintainerBody: Sendable {
+        private let log: WeakLog
+        private let signal: AppendSignal
+
+        init(log: CommitLog, signal: AppendSignal) {
+            self.log = WeakLog(log)
+            self.signal = signal
+        }
+
+        func run() {
+            while true {
+                let seen = signal.count
+                guard let log = log.value, !log.isStopping else { return }
+                log.maintain()
+                if log.isStopping { return }
+                // Nothing of the log is held while waiting.
+                _ = consume log
+                signal.wait(after: seen, timeout: Limits.maintenanceInterval)
+                if signal.count != seen { return }
+            }
+        }
+    }
+
+    private final class WeakLog: Sendable {
+        // Set once; the runtime's weak references may be read from any thread.
+        nonisolated(unsafe) weak var value: CommitLog?
+        init(_ log: CommitLog) { value = log }
+    }
+}

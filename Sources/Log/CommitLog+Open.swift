@@ -1,0 +1,167 @@
+// Opening and closing a data directory.
+
+import Synchronization
+
+extension CommitLog {
+    /// Says that the owner has closed the log in order: then there is no torn tail.
+    private static let cleanShutdownFile = "/clean-shutdown"
+
+    /// Opens the log. An owner makes the directory where it is missing and recovers every partition: when
+    /// this returns, what was cut short by a crash is cut off, and what was flushed is known to be there.
+    /// Throws `directoryInUse`, `noSuchDirectory` (observer), `permissionDenied`, `newerFormat` or
+    /// `corrupted`.
+    /// - Parameter notify: Told in a sentence of what users should know: a tail that was cut, background
+    ///   work that failed. From any thread.
+    public static func open(
+        _ directory: String, as access: Access,
+        notify: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> CommitLog {
+        var options = LogOptions()
+        options.notify = notify
+        return try open(directory, as: access, options)
+    }
+
+    package static func open(_ directory: String, as access: Access, _ options: LogOptions) throws
+        -> CommitLog
+    {
+        switch access {
+        case .owner: try openAsOwner(directory, options)
+        case .observer: try openAsObserver(directory, options)
+        }
+    }
+
+    private static func openAsObserver(_ directory: String, _ options: LogOptions) throws
+        -> CommitLog
+    {
+        guard try options.files.exists(directory + TopicCatalog.fileName) else {
+            throw LogError(
+                .noSuchDirectory,
+                "\(directory) is no data directory; give one with --data, or make it with "
+                    + "'topics create'")
+        }
+        let contents = Contents(
+            catalog: try TopicCatalog(directory: directory, in: options.files),
+            startOffsets: try StartOffsets.read(directory, in: options.files))
+        return CommitLog(
+            directory, .observer,
+            LogEnvironment(files: options.files, options: options, recoveryPoints: nil), contents)
+    }
+
+    private static func openAsOwner(_ directory: String, _ options: LogOptions) throws -> CommitLog
+    {
+        let files = options.files
+        try files.createDirectory(directory)
+        let lock = try DirectoryLock(directory, in: files)
+        // What is of a newer version is refused before anything is touched.
+        let catalog = try TopicCatalog(directory: directory, in: files)
+        let startOffsets = try StartOffsets.read(directory, in: files)
+        try files.removeTemporaryFiles(in: directory)
+        let log = CommitLog(
+            directory, .owner,
+            LogEnvironment(
+                files: files, options: options,
+                recoveryPoints: try RecoveryPoints(directory, in: files)),
+            Contents(catalog: catalog, lock: lock, startOffsets: startOffsets))
+        try log.recover()
+        // What was decided before a crash is finished before anybody reads or writes.
+        if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }
+        if options.isMaintained { log.startMaintainer() }
+        return log
+    }
+
+    private func recover() throws {
+        let cleanShutdown = directory + Self.cleanShutdownFile
+        let wasClean = try files.exists(cleanShutdown)
+        try contents.withLock { contents in
+            try finishDeletions(&contents)
+            for topic in contents.catalog.topics.values.sorted(by: { $0.name < $1.name }) {
+                for name in topic.partitions {
+                    contents.partitions[name] = try recover(
+                        name, of: topic, contents, wasClean: wasClean)
+                }
+            }
+            // From here on what was found counts as flushed, for all partitions at once.
+            let points = contents.partitions.values.map { ($0.recoveryKey, $0.logEndOffset) }
+            let changed = points.filter { environment.recoveryPoints?.point(of: $0.0) != $0.1 }
+            if !changed.isEmpty { try environment.recoveryPoints?.set(changed) }
+        }
+        // Only now: a crash in the midst of this must find the directory as unclean as it was.
+        if wasClean {
+            try files.remove(cleanShutdown)
+            try files.flushDirectory(directory)
+        }
+    }
+
+    /// Opens a partition of the owner's.
+    func recover(
+        _ name: TopicPartition, of topic: Topic, _ contents: borrowing Contents, wasClean: Bool
+    ) throws -> Partition {
+        let path = directory + "/" + name.description
+        guard try files.exists(path) else {
+            throw LogError(
+                .corrupted, "the directory \(path) is missing; put it back from a copy")
+        }
+        let recoveryPoints = environment.recoveryPoints
+        let point = recoveryPoints?.point(
+            of: RecoveryPoints.Key(topicID: topic.id, partition: name.partition))
+        var recovered = try PartitionRecovery(
+            name: name, directory: path, files: files, settings: topic.settings,
+            startOffset: contents.startOffsets[name] ?? .zero, recoveryPoint: point,
+            wasClean: wasClean, notify: environment.options.notify
+        ).recover()
+        recovered.state.ends.advance(flushed: recovered.state.ends.logEnd)
+        return Partition(
+            name, topicID: topic.id, directory: path, access: .owner, environment: environment,
+            signal: signal, recovered: recovered.state, maintenance: recovered.maintenance)
+    }
+
+    /// Opens a partition of an observer's.
+    func observe(_ name: TopicPartition, of topic: Topic, _ contents: borrowing Contents) throws
+        -> Partition
+    {
+        precondition(access == .observer, "an owner has opened every partition")
+        let path = directory + "/" + name.description
+        guard try files.exists(path) else {
+            throw LogError(
+                .corrupted, "the directory \(path) is missing; put it back from a copy")
+        }
+        var state = Partition.State(
+            settings: topic.settings, segments: [],
+            ends: EndOffsets(start: contents.startOffsets[name] ?? .zero))
+        try PartitionFollower.follow(path, name: name, files, &state)
+        return Partition(
+            name, topicID: topic.id, directory: path, access: .observer, environment: environment,
+            signal: signal, recovered: state, maintenance: Partition.Maintenance())
+    }
+
+    /// Flushes everything, notes that the stop was clean and gives the directory free. Writing is refused
+    /// afterwards. Throws what flushing throws: then the next open takes the stop for a crash.
+    public func close() throws {
+        guard access == .owner else { return }
+        stopMaintainer()
+        let partitions = contents.withLock { contents in
+            defer { contents.isClosed = true }
+            return contents.isClosed ? nil : Array(contents.partitions.values)
+        }
+        guard let partitions else { return }
+        for partition in partitions { try partition.close() }
+        try files.replaceFile(directory + Self.cleanShutdownFile, with: "1\n")
+        contents.withLock { $0.lock = nil }
+    }
+}
+
+/// Where partitions begin, in Kafka's file: it holds those that do not begin at their first segment.
+enum StartOffsets {
+    private static let fileName = "/log-start-offset-checkpoint"
+
+    static func read(_ directory: String, in files: FileSystem) throws -> [TopicPartition: Offset] {
+        try CheckpointFile.readOffsets(directory + fileName, in: files)
+    }
+
+    /// When it returns the offsets survive a power loss.
+    static func write(
+        _ offsets: [TopicPartition: Offset], to directory: String, in files: FileSystem
+    ) throws {
+        try CheckpointFile.writeOffsets(offsets, to: directory + fileName, in: files)
+    }
+}

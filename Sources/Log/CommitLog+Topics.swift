@@ -1,0 +1,222 @@
+// The topics of a data directory. A change is in the catalogue, on the disk, before it is seen.
+
+import Synchronization
+
+extension CommitLog {
+    /// Sorted by name. An observer's are those of when it was opened or last asked for a new one.
+    public var topics: [Topic] {
+        contents.withLock { $0.catalog.topics.values.sorted { $0.name < $1.name } }
+    }
+
+    /// Throws `noSuchTopic`.
+    public func topic(_ name: String) throws -> Topic {
+        let topic = try contents.withLock { contents in
+            if access == .observer, contents.catalog.topics[name] == nil {
+                contents.catalog = try TopicCatalog(directory: directory, in: files)
+            }
+            return contents.catalog.topics[name]
+        }
+        guard let topic else {
+            throw LogError(
+                .noSuchTopic,
+                "there is no topic '\(name)' in \(directory); make it with "
+                    + "'topics create \(name) --partitions N'")
+        }
+        return topic
+    }
+
+    /// Makes a topic; when it returns the topic survives a power loss. Throws `topicExists`,
+    /// `invalidTopicName`, `invalidArgument` or `readOnly`.
+    @discardableResult
+    public func createTopic(
+        _ name: String, partitions count: Int, settings: TopicSettings = TopicSettings()
+    ) throws -> Topic {
+        try createTopic(name, partitions: count, isInternal: false, settings: settings)
+    }
+
+    @discardableResult
+    package func createTopic(
+        _ name: String, partitions count: Int, isInternal: Bool,
+        settings: TopicSettings = TopicSettings()
+    ) throws -> Topic {
+        try requireOwner("make the topic '\(name)'")
+        try Topic.validate(name)
+        try requirePartitionCount(count)
+        return try contents.withLock { contents in
+            try requireOpen(contents)
+            try requireNewName(name, contents.catalog)
+            let topic = Topic(
+                name: name, id: .random(), partitionCount: count, isInternal: isInternal,
+                settings: settings)
+            var catalog = contents.catalog
+            catalog.put(topic)
+            try make(topic.partitions, of: topic, catalog, &contents)
+            return topic
+        }
+    }
+
+    /// Gives a topic more partitions. Keys may belong to other partitions than before: jobs that keep state
+    /// by key are refused afterwards. Throws `noSuchTopic`, `invalidArgument` or `readOnly`.
+    @discardableResult
+    public func setPartitions(of name: String, to count: Int) throws -> Topic {
+        try requireOwner("change the topic '\(name)'")
+        try requirePartitionCount(count)
+        var topic = try topic(name)
+        return try contents.withLock { contents in
+            try requireOpen(contents)
+            guard count > topic.partitionCount else {
+                throw LogError(
+                    .invalidArgument,
+                    "the topic '\(name)' has \(topic.partitionCount) partitions; it can be given "
+                        + "more, not \(count)")
+            }
+            let added = (topic.partitionCount..<count).map { TopicPartition(name, PartitionID($0)) }
+            topic.partitionCount = count
+            var catalog = contents.catalog
+            catalog.put(topic)
+            try make(added, of: topic, catalog, &contents)
+            return topic
+        }
+    }
+
+    /// Changes settings by Kafka's names; a nil value sets one back to its default. In force when it
+    /// returns. Throws `noSuchTopic`, `invalidArgument` (then nothing is changed) or `readOnly`.
+    @discardableResult
+    public func alterTopic(_ name: String, _ changes: [(name: String, value: String?)]) throws
+        -> Topic
+    {
+        try requireOwner("change the topic '\(name)'")
+        var topic = try topic(name)
+        for (setting, value) in changes {
+            if let value {
+                try topic.settings.set(setting, to: value)
+            } else {
+                try topic.settings.reset(setting)
+            }
+        }
+        return try contents.withLock { contents in
+            try requireOpen(contents)
+            var catalog = contents.catalog
+            catalog.put(topic)
+            try catalog.write(to: directory, in: files)
+            contents.catalog = catalog
+            for name in topic.partitions { contents.partitions[name]?.apply(topic.settings) }
+            return topic
+        }
+    }
+
+    /// Deletes a topic with all its records, for good. Throws `noSuchTopic` or `readOnly`.
+    public func deleteTopic(_ name: String) throws {
+        try requireOwner("delete the topic '\(name)'")
+        let topic = try topic(name)
+        try contents.withLock { contents in
+            try requireOpen(contents)
+            var catalog = contents.catalog
+            catalog.delete(topic)
+            try catalog.write(to: directory, in: files)
+            contents.catalog = catalog
+            for name in topic.partitions { contents.partitions.removeValue(forKey: name)?.retire() }
+            // Gone from here on; what fails now is done at the next opening.
+            try finishDeletions(&contents)
+        }
+    }
+
+    /// Deletes the records below `offset`. They are gone for good when it returns. Throws
+    /// `offsetOutOfRange` beyond what is decided, `noSuchTopic` or `readOnly`.
+    public func deleteRecords(of name: TopicPartition, before offset: Offset) throws {
+        try requireOwner("delete records of \(name)")
+        try partition(name).deleteRecords(before: offset) { try noteStart(of: name, $0) }
+    }
+
+    func noteStart(of name: TopicPartition, _ offset: Offset) throws {
+        try contents.withLock { contents in
+            var offsets = contents.startOffsets
+            offsets[name] = offset
+            try StartOffsets.write(offsets, to: directory, in: files)
+            contents.startOffsets = offsets
+        }
+    }
+
+    // MARK: Files of topics
+
+    /// Makes partitions, then the line in the catalogue: what a crash leaves without it is removed when the
+    /// name is used again.
+    private func make(
+        _ names: [TopicPartition], of topic: Topic, _ catalog: TopicCatalog,
+        _ contents: inout Contents
+    ) throws {
+        var made: [TopicPartition: Partition] = [:]
+        for name in names {
+            let path = directory + "/" + name.description
+            try files.createDirectory(path)
+            try removeLeftovers(path)
+            try PartitionRecovery.create(path, in: files)
+            made[name] = try recover(name, of: topic, contents, wasClean: true)
+        }
+        try environment.recoveryPoints?.set(made.values.map { ($0.recoveryKey, .zero) })
+        try catalog.write(to: directory, in: files)
+        contents.catalog = catalog
+        contents.partitions.merge(made) { $1 }
+    }
+
+    /// Files of a topic whose making a crash cut short: no line of the catalogue ever named it, so it has
+    /// no records. Throws `corrupted` where there are some: then the catalogue was lost.
+    private func removeLeftovers(_ path: String) throws {
+        let paths = try files.names(in: path).map { path + "/" + $0 }
+        for path in paths where path.hasSuffix(Segment.logSuffix) {
+            guard let status = try files.status(of: path), status.byteCount > 0 else { continue }
+            throw LogError(
+                .corrupted,
+                "\(path) holds data, but \(directory)/topics knows no such topic; put that file back "
+                    + "from a copy, or move the data away")
+        }
+        for path in paths { try files.remove(path) }
+    }
+
+    /// Removes the directories of deleted topics, and what is known of them.
+    func finishDeletions(_ contents: inout Contents) throws {
+        let deleted = contents.catalog.deleting
+        guard !deleted.isEmpty else { return }
+        for topic in deleted {
+            for name in topic.partitions {
+                try files.removeDirectory(directory + "/" + name.description)
+                contents.startOffsets[name] = nil
+            }
+            environment.recoveryPoints?.remove(
+                topic.partitions.map { .init(topicID: topic.id, partition: $0.partition) })
+        }
+        try files.flushDirectory(directory)
+        try StartOffsets.write(contents.startOffsets, to: directory, in: files)
+        var catalog = contents.catalog
+        catalog.deletionsFinished()
+        try catalog.write(to: directory, in: files)
+        contents.catalog = catalog
+    }
+
+    // MARK: Refusals
+
+    private func requirePartitionCount(_ count: Int) throws {
+        guard (1...Limits.partitionsMax).contains(count) else {
+            throw LogError(
+                .invalidArgument,
+                "a topic has 1 to \(Limits.partitionsMax) partitions, not \(count)")
+        }
+    }
+
+    private func requireNewName(_ name: String, _ catalog: TopicCatalog) throws {
+        let lowercase = name.lowercased()
+        let existing =
+            catalog.topics[name]
+            ?? catalog.topics.values.first { $0.name.lowercased() == lowercase }
+        guard let existing else { return }
+        guard existing.name != name else {
+            throw LogError(
+                .topicExists,
+                "the topic '\(name)' exists already, with \(existing.partitionCount) partitions")
+        }
+        throw LogError(
+            .invalidTopicName,
+            "'\(name)' differs from the topic '\(existing.name)' in case only: where file names know "
+                + "no case both would share their files; choose another name")
+    }
+}

@@ -1,0 +1,217 @@
+// Up to where each partition is known to be flushed, kept exactly: a point is on the disk before anybody
+// is told that data below it is. So after a crash of any kind, damage below a partition's point is rot and
+// is refused, and what is damaged behind it was never acknowledged as flushed and is cut (decision 0006).
+//
+// One file `recovery-points` for the data directory, so that partitions flushed in one round share its
+// flush. Pages of 4096 bytes; a slot has a copy in each page of a pair, written in turn, so that a torn
+// write leaves the copy before. Integers big-endian.
+//
+//  page 0      magic "SJRECPTS"  8 │ version int32 (1)  4 │ zeros
+//  page 1 + 2k slots 64k … 64k+63, first copies;  page 2 + 2k  the second copies
+//
+//  slot (64)   topic id 16 │ partition int32 4 │ zeros 4 │ offset int64 8 │ write number int64 8 │
+//              zeros 20 │ CRC-32C of the 60 bytes before 4
+
+import StreamJobsChecksum
+import Synchronization
+
+/// Any thread may call.
+final class RecoveryPoints: Sendable {
+    struct Key: Hashable {
+        let topicID: TopicID
+        let partition: PartitionID
+    }
+
+    private struct Slot {
+        var key: Key
+        var offset: Offset
+        var writeNumber: Int64
+    }
+
+    private struct State {
+        /// Nil where a slot is free.
+        var slots: [Slot?] = []
+        var indexes: [Key: Int] = [:]
+        /// Slots that were changed and not written yet.
+        var changed: Set<Int> = []
+        /// Counts the changes; what a flush waits for.
+        var changeNumber: Int64 = 0
+        var failure: LogError?
+    }
+
+    static let fileName = "/recovery-points"
+    private static let magic: [UInt8] = Array("SJRECPTS".utf8)
+    private static let version: Int32 = 1
+    private static let pageBytes = 4096
+    private static let slotBytes = 64
+    private static let slotsPerPage = pageBytes / slotBytes
+
+    private let file: File
+    private let state: Mutex<State>
+    private let flushes = SharedFlush(done: 0)
+
+    /// Whether the file was there: if not, nothing is known of what was flushed.
+    let isNew: Bool
+
+    /// Opens the file of `directory`, or makes it. Throws `newerFormat` or `corrupted`.
+    init(_ directory: String, in files: FileSystem) throws {
+        let path = directory + Self.fileName
+        isNew = try !files.exists(path)
+        if isNew { try Self.header.withUnsafeBytes { try files.replaceFile(path, with: $0) } }
+        file = try File(path, .readWrite, in: files)
+        var state = State()
+        if !isNew {
+            let bytes = try files.bytes(of: path) ?? []
+            try Self.checkHeader(bytes, path)
+            state.slots = Self.slots(bytes)
+            for (index, slot) in state.slots.enumerated() {
+                if let slot { state.indexes[slot.key] = index }
+            }
+        }
+        self.state = Mutex(state)
+    }
+
+    /// Nil if nothing is known of the partition.
+    func point(of key: Key) -> Offset? {
+        state.withLock { state in state.indexes[key].flatMap { state.slots[$0]?.offset } }
+    }
+
+    /// When it returns, the points survive a power loss. What lies below them must do so already.
+    /// A failure refuses all further calls: what is on the disk is unknown from then on.
+    func set(_ points: [(key: Key, offset: Offset)]) throws {
+        let target = state.withLock { state in
+            for (key, offset) in points { Self.change(&state, key, to: offset) }
+            return state.changeNumber
+        }
+        try flushes.reach(target) { try write() }
+    }
+
+    /// Forgets a partition that is no more; on the disk with the next flush.
+    func remove(_ keys: [Key]) {
+        state.withLock { state in
+            for key in keys {
+                guard let index = state.indexes.removeValue(forKey: key) else { continue }
+                state.slots[index] = nil
+                state.changed.insert(index)
+            }
+        }
+    }
+
+    private static func change(_ state: inout State, _ key: Key, to offset: Offset) {
+        let index: Int
+        if let known = state.indexes[key] {
+            index = known
+        } else {
+            index = state.slots.firstIndex { $0 == nil } ?? state.slots.count
+            if index == state.slots.count { state.slots.append(nil) }
+            state.indexes[key] = index
+        }
+        let writeNumber = state.slots[index]?.writeNumber ?? 0
+        state.slots[index] = Slot(key: key, offset: offset, writeNumber: writeNumber)
+        state.changed.insert(index)
+        state.changeNumber += 1
+    }
+
+    /// Writes and flushes what was changed; gives the number of the last change among it.
+    private func write() throws -> Int64 {
+        let (changes, number) = try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            for index in state.changed { state.slots[index]?.writeNumber += 1 }
+            defer { state.changed.removeAll(keepingCapacity: true) }
+            return (state.changed.map { ($0, state.slots[$0]) }, state.changeNumber)
+        }
+        do {
+            for (index, slot) in changes { try write(slot, at: index) }
+            try file.flush()
+        } catch let failure as LogError {
+            state.withLock { $0.failure = failure }
+            throw failure
+        }
+        return number
+    }
+
+    // MARK: Format
+
+    private static func position(_ index: Int, copy: Int) -> Int {
+        let page = 1 + 2 * (index / slotsPerPage) + copy
+        return page * pageBytes + index % slotsPerPage * slotBytes
+    }
+
+    private func write(_ slot: Slot?, at index: Int) throws {
+        var bytes = [UInt8](repeating: 0, count: Self.slotBytes)
+        guard let slot else {
+            // A free slot is zeros in both copies.
+            for copy in 0...1 {
+                try bytes.withUnsafeBytes {
+                    try file.write($0, at: Self.position(index, copy: copy))
+                }
+            }
+            return
+        }
+        bytes.withUnsafeMutableBytes { buffer in
+            guard let memory = buffer.baseAddress else { return }
+            memory.storeBigEndian(slot.key.topicID.high, at: 0)
+            memory.storeBigEndian(slot.key.topicID.low, at: 8)
+            memory.storeBigEndian(slot.key.partition.rawValue, at: 16)
+            memory.storeBigEndian(slot.offset.rawValue, at: 24)
+            memory.storeBigEndian(slot.writeNumber, at: 32)
+            let covered = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<60])
+            memory.storeBigEndian(CRC32C.checksum(covered), at: 60)
+        }
+        try bytes.withUnsafeBytes {
+            try file.write($0, at: Self.position(index, copy: Int(slot.writeNumber & 1)))
+        }
+    }
+
+    private static func slots(_ bytes: [UInt8]) -> [Slot?] {
+        let pairs = max(0, bytes.count / pageBytes) / 2 + 1
+        let found = bytes.withUnsafeBytes { bytes in
+            (0..<pairs * slotsPerPage).map { index -> Slot? in
+                let copies = [0, 1].compactMap { slot(bytes, at: position(index, copy: $0)) }
+                return copies.max { $0.writeNumber < $1.writeNumber }
+            }
+        }
+        let used = found.lastIndex { $0 != nil }.map { $0 + 1 } ?? 0
+        return Array(found[..<used])
+    }
+
+    private static func slot(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Slot? {
+        guard position + slotBytes <= bytes.count else { return nil }
+        let slot = UnsafeRawBufferPointer(rebasing: bytes[position..<position + slotBytes])
+        let crc = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: slot[..<60]))
+        let partition = slot.loadBigEndian(Int32.self, at: 16)
+        let offset = slot.loadBigEndian(Int64.self, at: 24)
+        let writeNumber = slot.loadBigEndian(Int64.self, at: 32)
+        guard slot.loadBigEndian(UInt32.self, at: 60) == crc, partition >= 0, offset >= 0,
+            writeNumber > 0
+        else { return nil }
+        let key = Key(
+            topicID: TopicID(
+                high: slot.loadBigEndian(UInt64.self, at: 0),
+                low: slot.loadBigEndian(UInt64.self, at: 8)),
+            partition: PartitionID(Int(partition)))
+        return Slot(key: key, offset: Offset(offset), writeNumber: writeNumber)
+    }
+
+    private static var header: [UInt8] {
+        var page = magic + [UInt8](repeating: 0, count: pageBytes - magic.count)
+        withUnsafeBytes(of: version.bigEndian) { page.replaceSubrange(8..<12, with: $0) }
+        return page
+    }
+
+    private static func checkHeader(_ bytes: [UInt8], _ path: String) throws {
+        guard bytes.count >= 12, bytes.starts(with: magic) else {
+            throw LogError(
+                .corrupted,
+                "\(path) is damaged: it does not begin with its name; put it back from a copy, or "
+                    + "remove it, after 'log verify' has found nothing")
+        }
+        let version = bytes.withUnsafeBytes { $0.loadBigEndian(Int32.self, at: 8) }
+        guard version == Self.version else {
+            throw LogError(
+                .newerFormat,
+                "\(path) is of version \(version), this program knows version \(Self.version) only; "
+                    + "use the program that wrote it, or a later one")
+        }
+    }
+}

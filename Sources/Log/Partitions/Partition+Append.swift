@@ -1,0 +1,135 @@
+// Appending: a batch gets its offset and its leader epoch and is written behind the last one.
+
+import Synchronization
+
+extension Partition {
+    /// Appends a sealed batch; sets its base offset and leader epoch, and its timestamp where the topic
+    /// says so. Gives its first offset; of a batch that an idempotent producer has sent before, the first
+    /// offset that it got then. When it returns the batch is written (it survives the process, not a power
+    /// loss). Nothing is changed where it throws: `recordTooLarge`, `producerFenced`,
+    /// `outOfOrderSequence`, `noSpace`, `io`, `readOnly`.
+    @discardableResult
+    package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
+        let (offset, isNew) = try state.withLock { state in
+            try requireWritable(state)
+            try requireOpen(state)
+            try requireSize(batch.count, state.settings)
+            if state.settings.timestampType == .logAppendTime { BatchHeader.stamp(batch, .now()) }
+            let header = BatchHeader.place(
+                batch, at: state.ends.logEnd, leaderEpoch: state.leaderEpochs.current)
+            if case .duplicate(let first, _) = try state.producers.admit(header, to: name) {
+                return (first, false)
+            }
+            try write(UnsafeRawBufferPointer(batch), header, &state)
+            state.batchAdded(header, UnsafeRawBufferPointer(batch))
+            return (Offset(header.baseOffset), true)
+        }
+        if isNew { signal.notify() }
+        return offset
+    }
+
+    /// Ends `producer`'s transaction here; does nothing if it has none open. The marker carries the epoch
+    /// after the producer's (KIP-890), so that nothing late can land behind it. When it returns the marker
+    /// is written.
+    package func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
+        let isOpen = state.withLock { $0.producers.isOpen(producer) }
+        guard isOpen else { return }
+        let batch = BatchBuilder.sealMarker(marker, of: producer.next)
+        // The bytes belong to the builder, which may go after its last use.
+        try withExtendedLifetime(batch) { _ = try append(batch.sealed) }
+    }
+
+    private func requireSize(_ byteCount: Int, _ settings: TopicSettings) throws {
+        guard byteCount > settings.batchBytesMax else { return }
+        throw LogError(
+            .recordTooLarge,
+            "a batch of \(byteCount) bytes is over the limit of \(settings.batchBytesMax) bytes of the "
+                + "topic '\(name.topic)' (max.message.bytes)")
+    }
+
+    /// Writes at the end of the active segment, beginning a new one where it is full.
+    private func write(
+        _ batch: UnsafeRawBufferPointer, _ header: BatchHeader, _ state: inout State
+    ) throws {
+        if isFull(state, header) { try roll(at: Offset(header.baseOffset), &state) }
+        let segment = state.active
+        let position = segment.byteCount
+        let file = try segment.log()
+        do {
+            try file.write(batch, at: position)
+        } catch let failure as LogError {
+            do {
+                try file.truncate(to: position)
+            } catch { state.failure = failure }
+            // A full disk may have room again; after any other failure nobody knows what is written.
+            if failure.code != .noSpace { state.failure = failure }
+            throw failure
+        }
+    }
+
+    /// Whether `header`'s batch belongs in the next segment. A batch that is larger than a segment has one
+    /// of its own.
+    private func isFull(_ state: borrowing State, _ header: BatchHeader) -> Bool {
+        let active = state.active
+        let byteCount = active.byteCount
+        guard byteCount > 0 else { return false }
+        let bytesMax = environment.options.segmentBytes ?? state.settings.segmentBytes
+        if byteCount + header.batchByteCount > bytesMax || !active.canHold(header) { return true }
+        guard let span = state.settings.segmentSpan, let first = active.firstTimestamp else {
+            return false
+        }
+        return header.maxTimestamp > first.advanced(by: span).milliseconds
+    }
+
+    /// Begins the next segment. The one before is flushed with the next flush, not here.
+    func roll(at offset: Offset, _ state: inout State) throws {
+        // A full disk here changes nothing: the next append tries again.
+        let path = directory + "/" + Segment.fileName(offset)
+        let file = try File(path, .readWrite, create: true, in: files)
+        if try file.byteCount() > 0 { try file.truncate(to: 0) }
+        state.active.seal()
+        state.hasNewNames = true
+        state.segments.append(
+            Segment(baseOffset: offset, directory: directory, files: files, log: file))
+    }
+}
+
+extension Partition.State {
+    /// Notes a batch that lies at the end of the active segment.
+    mutating func batchAdded(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer) {
+        active.batchAdded(header, indexIntervalBytes: settings.indexIntervalBytes)
+        let aborted = producers.batchAdded(header, batch)
+        let logEnd = Offset(header.nextOffset)
+        ends.advance(lastStable: producers.firstOpen ?? logEnd, logEnd: logEnd)
+        if let aborted { active.transactionAborted(aborted) }
+    }
+}
+
+extension ProducerStates {
+    /// Takes in a batch that lies in the log. Gives the transaction that its marker has aborted.
+    mutating func batchAdded(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
+        -> AbortedTransaction?
+    {
+        guard header.producer != nil else { return nil }
+        guard header.isControl else {
+            batchAppended(header)
+            return nil
+        }
+        guard let (marker, coordinatorEpoch) = Self.marker(header, batch) else { return nil }
+        return markerAppended(marker, header, coordinatorEpoch: coordinatorEpoch)
+    }
+
+    private static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
+        -> (TransactionMarker, coordinatorEpoch: Int32)?
+    {
+        var records = BatchRecords(batch, header)
+        do {
+            guard let record = try records.next() else { return nil }
+            guard let marker = record.key.flatMap(TransactionMarker.init(key:)) else { return nil }
+            return (marker, TransactionMarker.coordinatorEpoch(value: record.value))
+        } catch {
+            // A control record of a kind that this version does not know ends no transaction.
+            return nil
+        }
+    }
+}

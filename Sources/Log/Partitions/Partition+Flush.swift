@@ -1,0 +1,132 @@
+// Making what was appended survive a power loss, and checkpoints: notes of what is flushed, so that opening
+// reads the notes and little more.
+
+import Synchronization
+
+extension Partition {
+    /// When it returns everything appended before the call survives a power loss. Threads that call at
+    /// the same time share a flush. A failure refuses all further writes: the kernel has dropped the
+    /// pages, and a second flush would lie.
+    package func flush() throws {
+        let target = try state.withLock { state in
+            try requireWritable(state)
+            return state.ends.logEnd.rawValue
+        }
+        try flushes.reach(target) {
+            let end = try flushData()
+            try setRecoveryPoint(end)
+            return end.rawValue
+        }
+    }
+
+    /// The first half of a flush; gives up to where it has flushed.
+    private func flushData() throws -> Offset {
+        let (unflushed, hasNewNames, end) = try state.withLock { state in
+            try requireWritable(state)
+            let flushed = state.ends.flushed
+            let segments = state.segments.filter { $0.nextOffset > flushed }
+            return (segments, state.hasNewNames, state.ends.logEnd)
+        }
+        do {
+            for segment in unflushed { try segment.log().flush() }
+            if hasNewNames {
+                try files.flushDirectory(directory)
+                state.withLock { state in
+                    // A segment that began meanwhile has a name that this flush may have missed.
+                    if state.segments.last === unflushed.last { state.hasNewNames = false }
+                }
+            }
+        } catch let failure as LogError {
+            state.withLock { $0.failure = failure }
+            throw failure
+        }
+        return end
+    }
+
+    private func setRecoveryPoint(_ end: Offset) throws {
+        do {
+            try environment.recoveryPoints?.set([(recoveryKey, end)])
+        } catch let failure as LogError {
+            state.withLock { $0.failure = failure }
+            throw failure
+        }
+        try state.withLock { state in
+            // An append may have been told of a failure meanwhile.
+            try requireWritable(state)
+            if state.ends.flushed < end { state.ends.advance(flushed: end) }
+        }
+    }
+
+    // MARK: Checkpoints
+
+    /// One round of the background: a checkpoint where enough has gathered, or a flush of what nobody has
+    /// flushed since the round before.
+    func flushInBackground() throws {
+        let (end, flushed) = state.withLock { ($0.ends.logEnd, $0.ends.flushed) }
+        try maintenance.withLock { maintenance in
+            if byteCount - maintenance.checkpointBytes >= Limits.checkpointBytes {
+                try checkpoint(&maintenance)
+            } else if flushed < maintenance.endSeen {
+                try flush()
+            }
+            maintenance.endSeen = end
+        }
+    }
+
+    /// Flushes, and writes what opening needs instead of reading the segments: index files, a snapshot
+    /// of the producers, the manifest. Appends go on meanwhile.
+    package func checkpoint() throws {
+        try maintenance.withLock { try checkpoint(&$0) }
+    }
+
+    func checkpoint(_ maintenance: inout Maintenance) throws {
+        var (captures, producers, end) = state.withLock { state in
+            (state.segments.map { $0.capture() }, state.producers, state.ends.logEnd)
+        }
+        try flush()
+        // Nothing is noted of a partition that never held anything.
+        if maintenance.manifest.isEmpty, captures.allSatisfy({ $0.byteCount == 0 }) { return }
+        let known = Dictionary(
+            uniqueKeysWithValues: maintenance.manifest.map { ($0.baseOffset, $0) })
+        var manifest: [SegmentSummary] = []
+        for index in captures.indices {
+            let isSealed = index < captures.count - 1
+            let capture = captures[index]
+            if isSealed, let summary = known[capture.segment.baseOffset],
+                summary.nextOffset == capture.nextOffset, capture.isInFiles
+            {
+                manifest.append(summary)
+                continue
+            }
+            let summary = try captures[index].writeIndexes()
+            capture.segment.captureWritten(capture, summary, isSealed: isSealed)
+            manifest.append(summary)
+        }
+        guard manifest != maintenance.manifest || end != maintenance.checkpoint else { return }
+        let snapshot = ProducerSnapshotFile.path(directory, end)
+        try producers.snapshot().withUnsafeBytes { try files.writeFile(snapshot, $0) }
+        try files.flushDirectory(directory)
+        try SegmentManifest.write(manifest, to: directory, in: files)
+        maintenance.manifest = manifest
+        maintenance.checkpoint = end
+        maintenance.checkpointBytes = manifest.reduce(0) { $0 + $1.byteCount }
+        try removeSnapshots(except: end)
+    }
+
+    /// The snapshot of the last checkpoint is the one that opening uses.
+    private func removeSnapshots(except checkpoint: Offset) throws {
+        for name in try files.names(in: directory) {
+            let offset = Segment.baseOffset(ofFileNamed: name, suffix: ProducerSnapshotFile.suffix)
+            guard let offset, offset != checkpoint else { continue }
+            try files.remove(directory + "/" + name)
+        }
+    }
+
+    // MARK: The end
+
+    /// Refuses further appends, flushes what there is and writes a checkpoint.
+    func close() throws {
+        state.withLock { $0.isClosed = true }
+        try checkpoint()
+    }
+}

@@ -1,0 +1,167 @@
+// Reading: where the bytes for a fetch are. The bytes themselves are read by a cursor, without a lock.
+
+import Synchronization
+
+/// Which records a reader sees.
+public enum Isolation: Sendable {
+    /// Those of committed transactions and of none, in order, up to the first undecided one.
+    case readCommitted
+    /// As `readCommitted`, but undecided transactions are left out rather than waited for: what comes
+    /// behind them is seen, and they themselves are not seen later.
+    case readDecided
+    /// All that is written.
+    case readUncommitted
+}
+
+/// Where the bytes for a fetch are, how far it may read, and what was aborted there.
+struct ReadPlan {
+    let file: File
+    let position: Int
+    /// Bytes of whole batches from `position` on.
+    let byteCount: Int
+    /// Readers stop before this offset.
+    let upTo: Offset
+    let aborted: [AbortedRange]
+    /// Compaction may have removed batches and records.
+    let mayHaveGaps: Bool
+    /// Where the next segment begins; nil in the last one.
+    let nextSegment: Offset?
+}
+
+extension Partition {
+    /// Nil if there is nothing at or behind `offset` yet. Throws `offsetOutOfRange` for one that is not
+    /// there and never will be.
+    func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
+        if access == .observer { try refresh() }
+        while true {
+            guard let place = try place(of: offset, isolation) else { return nil }
+            let segment = place.segment
+            do {
+                let position = try segment.position(atOrBefore: offset)
+                var hidden =
+                    isolation == .readUncommitted
+                    ? [] : try aborted(from: offset, in: segment, upTo: place.upTo)
+                hidden += place.open.map {
+                    AbortedRange(producerID: $0.producer.id, first: $0.first, last: place.upTo)
+                }
+                return ReadPlan(
+                    file: try segment.log(), position: position,
+                    byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
+                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment)
+            } catch let damage as DamagedIndex {
+                try rebuildIndexes(damage)
+            }
+        }
+    }
+
+    /// A segment as it is when a reader asks for it.
+    private struct Place {
+        let segment: Segment
+        let byteCount: Int
+        let nextSegment: Offset?
+        let upTo: Offset
+        let open: [OpenTransaction]
+    }
+
+    private func place(of offset: Offset, _ isolation: Isolation) throws -> Place? {
+        try state.withLock { state in
+            try requireInRange(offset, state.ends)
+            let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
+            guard offset < upTo, let index = state.segmentIndex(holding: offset) else { return nil }
+            let next = index + 1 < state.segments.count ? state.segments[index + 1] : nil
+            return Place(
+                segment: state.segments[index], byteCount: state.segments[index].byteCount,
+                nextSegment: next?.baseOffset, upTo: upTo,
+                open: isolation == .readDecided ? state.producers.openTransactions : [])
+        }
+    }
+
+    private func requireInRange(_ offset: Offset, _ ends: EndOffsets) throws {
+        guard offset < ends.start || offset > ends.logEnd else { return }
+        throw LogError(
+            .offsetOutOfRange,
+            "offset \(offset) of \(name) is out of range: it has offsets from \(ends.start) to "
+                + "\(ends.logEnd)")
+    }
+
+    /// Aborted transactions with records at or behind `offset` that lie in `segment`. Their markers may be
+    /// in later segments, but in none behind the first marker that found everything in between decided.
+    private func aborted(from offset: Offset, in segment: Segment, upTo: Offset) throws
+        -> [AbortedRange]
+    {
+        let segments = state.withLock { state in
+            Array(state.segments.drop { $0.baseOffset < segment.baseOffset })
+        }
+        let end = min(segment.nextOffset, upTo)
+        var ranges: [AbortedRange] = []
+        for later in segments {
+            for transaction in try later.abortedTransactions() {
+                if transaction.last >= offset, transaction.first < end {
+                    ranges.append(AbortedRange(transaction))
+                }
+                if transaction.lastStable >= end { return ranges }
+            }
+        }
+        return ranges
+    }
+
+    // MARK: Times
+
+    /// The first offset whose record has `timestamp` or a later one; nil if there is none.
+    package func offset(atOrAfter timestamp: Timestamp) throws -> Offset? {
+        let segments = state.withLock { state in (state.segments, state.ends.start) }
+        for segment in segments.0 where segment.maxTimestamp >= timestamp {
+            let start: Offset
+            do {
+                start = try segment.offset(before: timestamp)
+            } catch let damage as DamagedIndex {
+                try rebuildIndexes(damage)
+                return try offset(atOrAfter: timestamp)
+            }
+            let cursor = PartitionCursor(
+                self, from: max(start, segments.1), isolation: .readUncommitted)
+            while try cursor.hasRecord(), let found = cursor.recordTimestamp {
+                if found >= timestamp { return cursor.recordOffset }
+                cursor.take()
+            }
+        }
+        return nil
+    }
+
+    /// Makes the indexes of the segment with a damaged one anew from its batches.
+    private func rebuildIndexes(_ damage: DamagedIndex) throws {
+        let name = damage.path.split(separator: "/").last ?? ""
+        let base = Segment.baseOffset(
+            ofFileNamed: String(name.prefix(20)) + Segment.logSuffix)
+        let segments = state.withLock { $0.segments }
+        guard let base, let damaged = segments.first(where: { $0.baseOffset == base }) else {
+            throw LogError(.corrupted, "\(damage.path) is damaged, and its segment is gone")
+        }
+        let rebuilt = try PartitionRecovery.rebuild(damaged, among: segments, settings: settings)
+        damaged.replaceIndexes(by: rebuilt)
+        guard access == .owner else { return }
+        environment.options.notify(
+            "\(damage.path) was damaged or missing and was made again from its segment")
+        try maintenance.withLock { maintenance in
+            maintenance.manifest.removeAll { $0.baseOffset == base }
+            try checkpoint(&maintenance)
+        }
+    }
+
+    /// An observer's look at what the owner has appended since.
+    package func refresh() throws {
+        guard access == .observer else { return }
+        try state.withLock { state in
+            try PartitionFollower.follow(directory, name: name, files, &state)
+        }
+    }
+}
+
+extension Partition.State {
+    /// The segment that holds `offset`, or the first behind it where compaction has left a gap.
+    fileprivate borrowing func segmentIndex(holding offset: Offset) -> Int? {
+        let index = (segments.lastIndex { $0.baseOffset <= offset }) ?? 0
+        // A segment may end before the next begins.
+        return segments[index...].firstIndex { $0.nextOffset > offset }
+    }
+}

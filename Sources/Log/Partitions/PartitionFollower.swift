@@ -1,0 +1,98 @@
+// Following a partition that another process owns: takes in what has been appended since the last look,
+// and changes nothing. What is not whole yet is being written; it is looked at again next time.
+
+enum PartitionFollower {
+    /// Takes in what the owner has appended. Throws `corrupted` for a batch that is not whole although
+    /// others lie behind it.
+    static func follow(
+        _ directory: String, name: TopicPartition, _ files: FileSystem,
+        _ state: inout Partition.State
+    ) throws {
+        if state.segments.isEmpty {
+            guard try begin(directory, name: name, files, &state) else { return }
+        }
+        while true {
+            let scanned = try PartitionRecovery.scanActive(&state)
+            if scanned.damage != nil { try requireUnfinished(scanned, directory, files, &state) }
+            guard let next = try nextSegment(directory, files, state) else { return }
+            // It may have been appended to between the scan and the roll.
+            if try PartitionRecovery.scanActive(&state).position > scanned.position { continue }
+            state.active.seal()
+            let path = directory + "/" + Segment.fileName(next)
+            state.segments.append(
+                Segment(
+                    baseOffset: next, directory: directory, files: files,
+                    log: try File(path, .readOnly, in: files)))
+            state.skip(to: next)
+        }
+    }
+
+    /// Begins with what the last checkpoint vouches for, or with the first segment.
+    private static func begin(
+        _ directory: String, name: TopicPartition, _ files: FileSystem,
+        _ state: inout Partition.State
+    ) throws -> Bool {
+        let recovery = PartitionRecovery(
+            name: name, directory: directory, files: files, settings: state.settings,
+            startOffset: state.ends.start, recoveryPoint: nil, wasClean: false, notify: { _ in })
+        // The owner may replace manifest and snapshot between our looks at them.
+        for _ in 0..<Limits.observerAttemptsMax {
+            let bases = try PartitionRecovery.segmentOffsets(directory, files)
+            guard let first = bases.first else { return false }
+            do {
+                let start = state.ends.start
+                if let resumed = try recovery.resume(bases, access: .readOnly) {
+                    state = resumed.state
+                } else {
+                    let path = directory + "/" + Segment.fileName(first)
+                    state.ends = EndOffsets(start: first)
+                    state.leaderEpochs = try LeaderEpochs(
+                        directory: directory, in: files, mayBeStale: true)
+                    state.segments = [
+                        Segment(
+                            baseOffset: first, directory: directory, files: files,
+                            log: try File(path, .readOnly, in: files))
+                    ]
+                }
+                state.ends.begin(at: start)
+                return true
+            } catch let error as LogError where error.code == .corrupted || error.code == .io {
+                if try PartitionRecovery.segmentOffsets(directory, files) == bases { throw error }
+            }
+        }
+        return false
+    }
+
+    private static func nextSegment(
+        _ directory: String, _ files: FileSystem, _ state: borrowing Partition.State
+    ) throws -> Offset? {
+        let end = state.ends.logEnd
+        guard state.active.baseOffset < end else { return nil }
+        if try files.exists(directory + "/" + Segment.fileName(end)) { return end }
+        guard state.active.isCleaned || state.settings.cleanupPolicy.contains(.compact) else {
+            return nil
+        }
+        return try PartitionRecovery.segmentOffsets(directory, files).first { $0 > end }
+    }
+
+    /// Throws `corrupted` if something follows a batch that was found not whole. It may have been finished
+    /// since the first look; when others follow, it was, and a second look must find it so.
+    private static func requireUnfinished(
+        _ scanned: ScanEnd, _ directory: String, _ files: FileSystem,
+        _ state: inout Partition.State
+    ) throws {
+        let end = state.ends.logEnd
+        let file = try state.active.log()
+        let isFollowed =
+            try BatchScanner.goodBatchFollows(
+                scanned.position + 1, in: file, atOrAbove: end.rawValue)
+            || PartitionRecovery.segmentOffsets(directory, files).contains { $0 > end }
+        guard isFollowed else { return }
+        let again = try PartitionRecovery.scanActive(&state)
+        if let damage = again.damage, again.position == scanned.position {
+            throw LogError(
+                .corrupted,
+                "\(file.path) is damaged at byte \(again.position) (offset \(end)): \(damage)")
+        }
+    }
+}

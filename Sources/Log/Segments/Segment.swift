@@ -1,0 +1,304 @@
+// One segment of a partition: whole record batches in a `.log` file, one behind the other, named after
+// the first offset, with its indexes beside it. The last segment of a partition is active, that is
+// appended to under the partition's lock; the others are sealed: they change only by being replaced or
+// removed as a whole.
+
+import Synchronization
+
+/// Any thread may call; the bytes below `byteCount` never change, so that they are read without a lock.
+final class Segment: Sendable {
+    let baseOffset: Offset
+    let directory: String
+    let files: FileSystem
+    /// Compaction may have left gaps between its offsets.
+    let isCleaned: Bool
+    private let state: Mutex<State>
+
+    private struct State {
+        var log: File?
+        var byteCount = 0
+        var nextOffset: Offset
+        /// Of the first batch: what `segment.ms` counts from.
+        var firstTimestamp: Timestamp?
+        /// The largest timestamp there is, -1 if there is none, and the last offset of its batch.
+        var maxTimestamp = Timestamp(milliseconds: -1)
+        var offsetOfMaxTimestamp: Offset
+        var index: SegmentIndex<OffsetEntry>
+        var timeIndex: SegmentIndex<TimeEntry>
+        var aborted: SegmentIndex<AbortedTransaction>
+        /// Position of the batch that has the last entry of the index.
+        var lastIndexedPosition = 0
+        var lastIndexedTimestamp: Int64 = -1
+    }
+
+    static let logSuffix = ".log"
+
+    /// A segment whose batches are still to be added.
+    /// - Parameter log: Its file, open; opened when it is first needed otherwise.
+    init(
+        baseOffset: Offset, directory: String, files: FileSystem, log: File? = nil,
+        isCleaned: Bool = false
+    ) {
+        self.baseOffset = baseOffset
+        self.directory = directory
+        self.files = files
+        self.isCleaned = isCleaned
+        state = Mutex(
+            State(
+                log: log, nextOffset: baseOffset, offsetOfMaxTimestamp: baseOffset,
+                index: .memory(IndexEntries()), timeIndex: .memory(IndexEntries()),
+                aborted: .memory(IndexEntries())))
+    }
+
+    /// A sealed segment as a manifest tells of it.
+    init(_ summary: SegmentSummary, directory: String, files: FileSystem) {
+        baseOffset = summary.baseOffset
+        self.directory = directory
+        self.files = files
+        isCleaned = summary.isCleaned
+        var state = State(
+            nextOffset: summary.nextOffset, offsetOfMaxTimestamp: summary.offsetOfMaxTimestamp,
+            index: SegmentIndex(summary.index), timeIndex: SegmentIndex(summary.timeIndex),
+            aborted: SegmentIndex(summary.transactionIndex))
+        state.byteCount = summary.byteCount
+        state.maxTimestamp = summary.maxTimestamp
+        self.state = Mutex(state)
+    }
+
+    /// A segment that is appended to from where a manifest has left it. Throws `DamagedIndex`.
+    convenience init(
+        resuming summary: SegmentSummary, directory: String, files: FileSystem, log: File
+    ) throws {
+        self.init(summary, directory: directory, files: files)
+        let indexes = (
+            try state.withLock { try $0.index.all(in: path(OffsetEntry.fileSuffix), files) },
+            try state.withLock { try $0.timeIndex.all(in: path(TimeEntry.fileSuffix), files) },
+            try state.withLock {
+                try $0.aborted.all(in: path(AbortedTransaction.fileSuffix), files)
+            }
+        )
+        state.withLock { state in
+            state.log = log
+            state.index = .memory(IndexEntries(indexes.0, writtenCount: indexes.0.count))
+            state.timeIndex = .memory(IndexEntries(indexes.1, writtenCount: indexes.1.count))
+            state.aborted = .memory(IndexEntries(indexes.2, writtenCount: indexes.2.count))
+            state.lastIndexedPosition = indexes.0.last.map { Int($0.position) } ?? 0
+            state.lastIndexedTimestamp = indexes.1.last?.timestamp ?? -1
+        }
+    }
+
+    // MARK: What it holds
+
+    var byteCount: Int { state.withLock { $0.byteCount } }
+    var nextOffset: Offset { state.withLock { $0.nextOffset } }
+    var maxTimestamp: Timestamp { state.withLock { $0.maxTimestamp } }
+    var firstTimestamp: Timestamp? { state.withLock { $0.firstTimestamp } }
+
+    static func fileName(_ baseOffset: Offset, _ suffix: String = logSuffix) -> String {
+        let digits = String(baseOffset.rawValue)
+        return String(repeating: "0", count: 20 - digits.utf8.count) + digits + suffix
+    }
+
+    /// The base offset in the name of a segment's file; nil for other files.
+    static func baseOffset(ofFileNamed name: String, suffix: String = logSuffix) -> Offset? {
+        guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count,
+            name.utf8.prefix(20).allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            ),
+            let offset = Int64(name.prefix(20))
+        else { return nil }
+        return Offset(offset)
+    }
+
+    func path(_ suffix: String = Segment.logSuffix) -> String {
+        directory + "/" + Self.fileName(baseOffset, suffix)
+    }
+
+    /// The open `.log` file.
+    func log() throws -> File {
+        try state.withLock { state in
+            if let log = state.log { return log }
+            let log = try File(path(), .readOnly, in: files)
+            state.log = log
+            return log
+        }
+    }
+
+    // MARK: Adding
+
+    /// False for a batch that would not fit: the indexes count offsets in 31 bits (Kafka's are signed)
+    /// and positions in 32.
+    func canHold(_ header: BatchHeader) -> Bool {
+        header.nextOffset - baseOffset.rawValue <= Int64(Int32.max)
+            && byteCount + header.batchByteCount <= Int(Int32.max)
+    }
+
+    /// Notes that a batch lies at the end of the file.
+    func batchAdded(_ header: BatchHeader, indexIntervalBytes: Int) {
+        state.withLock { state in
+            let last = Offset(header.nextOffset - 1)
+            if header.maxTimestamp > state.maxTimestamp.milliseconds {
+                state.maxTimestamp = Timestamp(milliseconds: header.maxTimestamp)
+                state.offsetOfMaxTimestamp = last
+            }
+            if state.firstTimestamp == nil {
+                state.firstTimestamp = Timestamp(milliseconds: header.maxTimestamp)
+            }
+            if state.byteCount - state.lastIndexedPosition > indexIntervalBytes {
+                state.lastIndexedPosition = state.byteCount
+                state.index.append(
+                    OffsetEntry(
+                        relativeOffset: relative(last), position: UInt32(state.byteCount)))
+                addTimeEntry(&state)
+            }
+            state.byteCount += header.batchByteCount
+            state.nextOffset = Offset(header.nextOffset)
+        }
+    }
+
+    func transactionAborted(_ transaction: AbortedTransaction) {
+        state.withLock { $0.aborted.append(transaction) }
+    }
+
+    private func relative(_ offset: Offset) -> UInt32 {
+        UInt32(offset.rawValue - baseOffset.rawValue)
+    }
+
+    private func addTimeEntry(_ state: inout State) {
+        guard state.maxTimestamp.milliseconds > state.lastIndexedTimestamp else { return }
+        state.lastIndexedTimestamp = state.maxTimestamp.milliseconds
+        state.timeIndex.append(
+            TimeEntry(
+                timestamp: state.maxTimestamp.milliseconds,
+                relativeOffset: relative(state.offsetOfMaxTimestamp)))
+    }
+
+    /// Nothing is added from here on.
+    func seal() { state.withLock { addTimeEntry(&$0) } }
+
+    /// What there is now, for a checkpoint to write while more is added.
+    func capture() -> SegmentCapture {
+        state.withLock { state in
+            SegmentCapture(
+                segment: self, nextOffset: state.nextOffset, byteCount: state.byteCount,
+                maxTimestamp: state.maxTimestamp, offsetOfMaxTimestamp: state.offsetOfMaxTimestamp,
+                index: state.index, timeIndex: state.timeIndex, aborted: state.aborted)
+        }
+    }
+
+    /// Notes that the index files are as `capture` says.
+    /// - Parameter isSealed: Then the entries need not stay in memory.
+    func captureWritten(_ capture: SegmentCapture, _ summary: SegmentSummary, isSealed: Bool) {
+        state.withLock { state in
+            guard !isSealed else {
+                state.index = SegmentIndex(summary.index)
+                state.timeIndex = SegmentIndex(summary.timeIndex)
+                state.aborted = SegmentIndex(summary.transactionIndex)
+                return
+            }
+            state.index.markWritten(summary.index.count)
+            state.timeIndex.markWritten(summary.timeIndex.count)
+            state.aborted.markWritten(summary.transactionIndex.count)
+        }
+    }
+
+    /// Takes over the indexes of `other`, which was made anew from the same batches.
+    func replaceIndexes(by other: Segment) {
+        let rebuilt = other.capture()
+        state.withLock { state in
+            state.index = rebuilt.index
+            state.timeIndex = rebuilt.timeIndex
+            state.aborted = rebuilt.aborted
+        }
+    }
+
+    // MARK: Looking up
+
+    /// A position of a batch at or before the one that holds `offset`. Throws `DamagedIndex`.
+    func position(atOrBefore offset: Offset) throws -> Int {
+        let wanted = Int64(offset.rawValue - baseOffset.rawValue)
+        return try state.withLock { state in
+            let entry = try state.index.last(in: path(OffsetEntry.fileSuffix), files) {
+                Int64($0.relativeOffset) <= wanted
+            }
+            return entry.map { Int($0.position) } ?? 0
+        }
+    }
+
+    /// No record below this offset has `timestamp` or a later one. Throws `DamagedIndex`.
+    func offset(before timestamp: Timestamp) throws -> Offset {
+        try state.withLock { state in
+            let entry = try state.timeIndex.last(in: path(TimeEntry.fileSuffix), files) {
+                $0.timestamp < timestamp.milliseconds
+            }
+            return entry.map { Offset(baseOffset.rawValue + Int64($0.relativeOffset)) }
+                ?? baseOffset
+        }
+    }
+
+    /// The aborted transactions whose markers are here. Throws `DamagedIndex`.
+    func abortedTransactions() throws -> [AbortedTransaction] {
+        try state.withLock { try $0.aborted.all(in: path(AbortedTransaction.fileSuffix), files) }
+    }
+}
+
+extension SegmentIndex {
+    /// Only of a segment that is appended to.
+    mutating func append(_ entry: Entry) {
+        guard case .memory(var entries) = self else {
+            preconditionFailure("a sealed segment is not appended to")
+        }
+        self = .file(IndexDigest(), nil)
+        entries.append(entry)
+        self = .memory(entries)
+    }
+
+    mutating func markWritten(_ count: Int) {
+        guard case .memory(let entries) = self else { return }
+        self = .memory(IndexEntries(entries.entries, writtenCount: count))
+    }
+
+    mutating func write(to path: String, isOptional: Bool, in files: FileSystem) throws
+        -> IndexDigest
+    {
+        switch self {
+        case .file(let digest, _): return digest
+        case .memory(var entries):
+            let digest = try entries.write(to: path, isOptional: isOptional, in: files)
+            self = .memory(entries)
+            return digest
+        }
+    }
+}
+
+/// A segment as it was at one moment.
+struct SegmentCapture {
+    let segment: Segment
+    let nextOffset: Offset
+    let byteCount: Int
+    let maxTimestamp: Timestamp
+    let offsetOfMaxTimestamp: Offset
+    fileprivate(set) var index: SegmentIndex<OffsetEntry>
+    fileprivate(set) var timeIndex: SegmentIndex<TimeEntry>
+    fileprivate(set) var aborted: SegmentIndex<AbortedTransaction>
+
+    /// The segment was sealed and its indexes were written.
+    var isInFiles: Bool {
+        if case .file = index { true } else { false }
+    }
+
+    /// Brings the index files up to date, flushed (their names are not), and gives what a manifest is to
+    /// say of the segment.
+    mutating func writeIndexes() throws -> SegmentSummary {
+        let files = segment.files
+        return SegmentSummary(
+            baseOffset: segment.baseOffset, nextOffset: nextOffset, byteCount: byteCount,
+            maxTimestamp: maxTimestamp, offsetOfMaxTimestamp: offsetOfMaxTimestamp,
+            isCleaned: segment.isCleaned,
+            index: try index.write(
+                to: segment.path(OffsetEntry.fileSuffix), isOptional: false, in: files),
+            timeIndex: try timeIndex.write(
+                to: segment.path(TimeEntry.fileSuffix), isOptional: false, in: files),
+            transactionIndex: try aborted.write(
+                to: segment.path(AbortedTransaction.fileSuffix), isOptional: true, in: files))
+    }
+}
