@@ -62,3 +62,23 @@ extension TransactionLog {
         }
     }
 }
+
+/// Threads of their own: what blocks must not hold up the pool that tests share.
+enum Threads {
+    /// Calls `body` in `count` threads and waits for all of them.
+    static func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) async {
+        let left = Mutex(count)
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            for thread in 0..<count {
+                Thread.detachNewThread {
+                    body(thread)
+                    let isLast = left.withLock { left in
+                        left -= 1
+                        return left == 0
+                    }
+                    if isLast { done.resume() }
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,5 @@
 // The producer as its users know it: all or nothing over several topics.
 
-import Foundation
 import StreamJobsLog
 import Synchronization
 import TestSupport
@@ -61,20 +60,14 @@ struct TransactionalProducerTests {
     func `many threads share a producer`() async throws {
         let producer = try producer()
         let failures = Mutex<[String]>([])
-        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
-            let threads = Counter(left: 8) { done.resume() }
-            for thread in 0..<8 {
-                Thread.detachNewThread {
-                    for number in 0..<5 {
-                        do {
-                            try producer.transaction {
-                                try $0.send("\(thread)-\(number)", to: "orders")
-                                try $0.send("\(thread)-\(number)", to: "events")
-                            }
-                        } catch { failures.withLock { $0.append("\(error)") } }
+        await Threads.run(8) { thread in
+            for number in 0..<5 {
+                do {
+                    try producer.transaction {
+                        try $0.send("\(thread)-\(number)", to: "orders")
+                        try $0.send("\(thread)-\(number)", to: "events")
                     }
-                    threads.finish()
-                }
+                } catch { failures.withLock { $0.append("\(error)") } }
             }
         }
         #expect(failures.withLock { $0 } == [])
@@ -168,20 +161,5 @@ struct TransactionalProducerTests {
         let observer = try CommitLog.open(test.directory.path, as: .observer)
         #expect(
             code { _ = try TransactionalProducer(observer, transactionalID: "a") } == .readOnly)
-    }
-}
-
-/// Calls back when as many have finished.
-private final class Counter: Sendable {
-    private let left: Atomic<Int>
-    private let done: @Sendable () -> Void
-
-    init(left: Int, done: @escaping @Sendable () -> Void) {
-        self.left = Atomic(left)
-        self.done = done
-    }
-
-    func finish() {
-        if left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { done() }
     }
 }

@@ -184,6 +184,7 @@ package final class TransactionCoordinator: Sendable {
 
     /// Steps 1 and 2, and 3 and 4 as far as they succeed.
     private func decide(_ marker: TransactionMarker, _ state: inout Entry.State) throws {
+        try requireUsable(state)
         var next = state.metadata
         if marker == .commit {
             for partition in try existing(next.partitions) { try flush(partition) }
