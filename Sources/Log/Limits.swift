@@ -19,6 +19,10 @@ public enum Limits {
     public static let producerBufferBytes = 32 * 1024 * 1024
     /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`. Positions are 32 bits.
     public static let segmentBytes = 1024 * 1024 * 1024
+    /// Bytes of a segment from which on it asks for room ahead of its writes, and how much at once:
+    /// allocating as the writes come took a quarter of an append's processor time (measured on ext4).
+    public static let preallocationBytesMin = 1024 * 1024
+    public static let preallocationBytesMax = 32 * 1024 * 1024
     /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
     public static let indexIntervalBytes = 4096
     /// Characters of a topic's name: with "-" and a partition number it must be a file name.

@@ -1,6 +1,7 @@
 // The only file of the log that calls the operating system's file functions. A descriptor belongs to
 // one `File` and is closed with it; every failure names the path and, by its code, the remedy.
 
+import CStreamJobsLinux
 import Glibc
 
 func wallClockMilliseconds() -> Int64 {
@@ -75,6 +76,13 @@ final class File: Sendable {
             }
             done += count
         }
+    }
+
+    /// Asks for room on the disk behind the end of the file, whose length stays: then writes there need not
+    /// allocate it bit by bit. Only a hint: where it is refused, the write says what is wrong.
+    func preallocate(_ byteCount: Int, at position: Int) {
+        _ = fallocate(
+            descriptor, Int32(streamjobs_keep_size), off_t(position), off_t(byteCount))
     }
 
     func truncate(to byteCount: Int) throws {

@@ -154,6 +154,7 @@ package final class Partition: Sendable {
             || !last.canHold(header)
         // A batch that is larger than a segment has one of its own.
         if isFull, last.byteCount > 0 { try roll(at: Offset(header.baseOffset), &state) }
+        state.segments[state.segments.count - 1].preallocate(for: batch.count)
         let segment = state.segments[state.segments.count - 1]
         do {
             try segment.file.write(batch, at: segment.byteCount)

@@ -9,6 +9,8 @@ struct Segment {
     let file: File
     /// Bytes of whole, checked batches.
     private(set) var byteCount = 0
+    /// Up to where room on the disk was asked for.
+    private var preallocatedEnd = 0
     private var index: [IndexEntry] = []
     private var bytesSinceIndexEntry = Limits.indexIntervalBytes
 
@@ -33,6 +35,17 @@ struct Segment {
             number >= 0
         else { return nil }
         return Offset(number)
+    }
+
+    /// Asks for room for the bytes to come, as much as there is in the file already: of a small partition
+    /// little, of a large one not too much.
+    mutating func preallocate(for count: Int) {
+        guard byteCount >= Limits.preallocationBytesMin, byteCount + count > preallocatedEnd else {
+            return
+        }
+        let wanted = max(count, min(byteCount, Limits.preallocationBytesMax))
+        file.preallocate(wanted, at: byteCount)
+        preallocatedEnd = byteCount + wanted
     }
 
     /// Whether a batch can lie at the end of the file: the index counts offsets and positions in 32 bits.
