@@ -136,7 +136,11 @@ extension Partition {
 
     /// Refuses further appends, flushes what there is and writes a checkpoint.
     func close() throws {
-        state.withLock { $0.isClosed = true }
+        let active = state.withLock { state in
+            state.isClosed = true
+            return state.active
+        }
+        try active.releaseRoom()
         try checkpoint()
     }
 }
