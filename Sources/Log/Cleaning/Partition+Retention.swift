@@ -11,17 +11,21 @@ extension Partition {
     /// - Parameter note: Writes the new start where the next opening reads it.
     func deleteRecords(before offset: Offset, note: (Offset) throws -> Void) throws {
         try maintenance.withLock { maintenance in
-            let isNew = try state.withLock { state in
+            let (isNew, isFlushed) = try state.withLock { state in
                 try requireWritable(state)
+                try requireOpen(state)
                 guard offset <= state.ends.lastStable else {
                     throw LogError(
                         .offsetOutOfRange,
                         "offset \(offset) of \(name) is beyond its last stable offset "
                             + "\(state.ends.lastStable): only what is decided can be deleted")
                 }
-                return offset > state.ends.start
+                return (offset > state.ends.start, offset <= state.ends.flushed)
             }
             guard isNew else { return }
+            // A power loss must not leave a beginning behind the end: what is appended then would be
+            // below it, and gone with the opening after.
+            if !isFlushed { try flush() }
             try note(offset)
             try removeSegments(below: offset, &maintenance)
         }
@@ -34,6 +38,7 @@ extension Partition {
         try maintenance.withLock { maintenance in
             let (start, noted) = try state.withLock { state in
                 try requireWritable(state)
+                try requireOpen(state)
                 return (try state.retentionStart(now: now) ?? state.ends.start, state.ends.start)
             }
             if start > noted { try note(start) }
@@ -56,7 +61,11 @@ extension Partition {
         maintenance.manifest.removeAll { bases.contains($0.baseOffset) }
         maintenance.checkpointBytes = maintenance.manifest.reduce(0) { $0 + $1.byteCount }
         if !maintenance.manifest.isEmpty {
-            try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
+            do {
+                try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
+            } catch let failure as LogError where failure.code == .noSpace {
+                // Room is what this is to make; opening knows by the start what was removed.
+            }
         }
         try SegmentRemoval.remove(removed, from: directory, in: files)
         return removed.count

@@ -45,8 +45,8 @@ extension Partition {
 
     private func setRecoveryPoint(_ end: Offset) throws {
         do {
-            try environment.recoveryPoints?.set([(recoveryKey, end)])
-        } catch let failure as LogError {
+            try environment.recoveryPoints?.set([.init(key: recoveryKey, flushed: end)])
+        } catch let failure as LogError where failure.code != .noSpace {
             state.withLock { $0.failure = failure }
             throw failure
         }

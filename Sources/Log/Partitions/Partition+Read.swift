@@ -54,9 +54,16 @@ extension Partition {
                     file: try segment.log(), position: position, byteCount: byteCount - position,
                     upTo: upTo, aborted: hidden, mayHaveGaps: segment.isCleaned)
             } catch let damage as DamagedIndex {
-                try rebuildIndexes(damage)
+                if isListed(segment) { try rebuildIndexes(damage) }
+            } catch let error as LogError where error.code == .io {
+                // Removed between the look at the list and at its files: the offset is out of range now.
+                if isListed(segment) { throw error }
             }
         }
+    }
+
+    private func isListed(_ segment: Segment) -> Bool {
+        state.withLock { state in state.segments.contains { $0 === segment } }
     }
 
     private func requireInRange(_ offset: Offset, _ ends: EndOffsets) throws {
@@ -98,7 +105,7 @@ extension Partition {
             do {
                 start = try segment.offset(before: timestamp)
             } catch let damage as DamagedIndex {
-                try rebuildIndexes(damage)
+                if isListed(segment) { try rebuildIndexes(damage) }
                 return try offset(atOrAfter: timestamp)
             }
             let cursor = PartitionCursor(
@@ -125,9 +132,18 @@ extension Partition {
         guard access == .owner else { return }
         environment.options.notify(
             "\(damage.path) was damaged or missing and was made again from its segment")
-        try maintenance.withLock { maintenance in
+        maintenance.withLock { maintenance in
             maintenance.manifest.removeAll { $0.baseOffset == base }
-            try checkpoint(&maintenance)
+            // Reading goes on from memory: a disk that is full, a log that was closed or that refuses
+            // writes does not hinder it.
+            guard state.withLock({ !$0.isClosed && !$0.isDeleted && $0.failure == nil }) else {
+                return
+            }
+            do {
+                try checkpoint(&maintenance)
+            } catch {
+                environment.options.notify("could not write \(damage.path) again: \(error)")
+            }
         }
     }
 
