@@ -48,6 +48,8 @@ let package = Package(
             name: "CStreamJobsZstd", path: "Sources/CLibraries/Zstd", pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"])]),
 
+        .systemLibrary(name: "CStreamJobsLinux", path: "Sources/CLibraries/Linux"),
+
         .target(
             name: "StreamJobsChecksum", dependencies: ["CStreamJobsISAL"],
             path: "Sources/Checksum", swiftSettings: settings),
@@ -58,8 +60,9 @@ let package = Package(
             ],
             path: "Sources/Compression", swiftSettings: settings),
         .target(
-            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum"], path: "Sources/Log",
-            swiftSettings: settings),
+            name: "StreamJobsLog",
+            dependencies: ["CStreamJobsLinux", "StreamJobsChecksum", "StreamJobsCompression"],
+            path: "Sources/Log", swiftSettings: settings),
         .target(
             name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
             swiftSettings: settings),
@@ -95,7 +98,10 @@ let package = Package(
             name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "LogTests", dependencies: ["StreamJobsChecksum", "StreamJobsLog", "TestSupport"],
+            name: "LogTests",
+            dependencies: [
+                "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],

@@ -131,6 +131,8 @@ extension CommitLog {
             }
             throw failure
         }
+        // A topic of the same name is another topic: nobody has read it.
+        if try topicIfAny(OffsetsTopic.name) != nil { try groupCoordinator().topicDeleted(name) }
     }
 
     private func known(_ name: String, _ contents: borrowing Contents) throws -> Topic {

@@ -47,6 +47,8 @@ final class RecoveryPoints: Sendable {
         var point = Point()
         /// Of the slot, whoever has it: the copy with the higher one is the newer.
         var writeNumber: Int64 = 0
+        /// The number of its last change.
+        var changeNumber: Int64 = 0
     }
 
     private struct State {
@@ -101,12 +103,12 @@ final class RecoveryPoints: Sendable {
     }
 
     /// When it returns, the changes survive a power loss. What lies below a flushed point must do so
-    /// already. Throws `noSpace` where the file has to grow and cannot: then it may be tried again. Any
-    /// other failure refuses all further calls: what is on the disk is unknown from then on.
+    /// already; it never goes back: threads that flush a partition one after the other may come here in any
+    /// order. Throws `noSpace` where the file has to grow and cannot: then it may be tried again. Any other
+    /// failure refuses all further calls: what is on the disk is unknown from then on.
     func set(_ changes: [Change]) throws {
         let target = state.withLock { state in
-            for change in changes { Self.make(change, in: &state) }
-            return state.changeNumber
+            changes.map { Self.make($0, in: &state) }.max() ?? 0
         }
         try flushes.reach(target) { try write() }
     }
@@ -122,7 +124,8 @@ final class RecoveryPoints: Sendable {
         }
     }
 
-    private static func make(_ change: Change, in state: inout State) {
+    /// Gives the number of the change after which all is as `change` says.
+    private static func make(_ change: Change, in state: inout State) -> Int64 {
         let index: Int
         if let known = state.indexes[change.key] {
             index = known
@@ -131,13 +134,21 @@ final class RecoveryPoints: Sendable {
             if index == state.slots.count { state.slots.append(Slot()) }
             state.slots[index].key = change.key
             state.slots[index].point = Point()
+            state.slots[index].changeNumber = 0
             state.indexes[change.key] = index
         }
-        if let flushed = change.flushed { state.slots[index].point.flushed = flushed }
-        if let start = change.start { state.slots[index].point.start = start }
-        if let epoch = change.leaderEpoch { state.slots[index].point.leaderEpoch = epoch }
-        state.changed.insert(index)
+        let known = state.slots[index]
+        var point = known.point
+        point.flushed = max(point.flushed, change.flushed ?? .zero)
+        point.start = change.start ?? point.start
+        point.leaderEpoch = change.leaderEpoch ?? point.leaderEpoch
+        // A slot that was never written has no number.
+        guard point != known.point || known.changeNumber == 0 else { return known.changeNumber }
+        state.slots[index].point = point
         state.changeNumber += 1
+        state.slots[index].changeNumber = state.changeNumber
+        state.changed.insert(index)
+        return state.changeNumber
     }
 
     /// Writes and flushes what was changed; gives the number of the last change among it.

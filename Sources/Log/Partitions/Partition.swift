@@ -15,7 +15,7 @@ package final class Partition: Sendable {
     let directory: String
     let access: CommitLog.Access
     let environment: LogEnvironment
-    let signal: AppendSignal
+    let signals = AppendSignals()
     let state: Mutex<State>
     /// The kernel reports a failed write-back once, so that of several flushes at a time one would hear
     /// that all is well: there is one at a time, and it is shared.
@@ -56,7 +56,7 @@ package final class Partition: Sendable {
 
     init(
         _ name: TopicPartition, topicID: TopicID, directory: String, access: CommitLog.Access,
-        environment: LogEnvironment, signal: AppendSignal, recovered: consuming sending State,
+        environment: LogEnvironment, recovered: consuming sending State,
         maintenance: Maintenance
     ) {
         self.name = name
@@ -64,7 +64,6 @@ package final class Partition: Sendable {
         self.directory = directory
         self.access = access
         self.environment = environment
-        self.signal = signal
         flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         state = Mutex(recovered)
         self.maintenance = Mutex(maintenance)
@@ -122,6 +121,12 @@ package final class Partition: Sendable {
     func retire(_ isDeleted: Bool) {
         maintenance.withLock { _ in state.withLock { $0.isDeleted = isDeleted } }
     }
+
+    // MARK: Waiting
+
+    /// Notifies `signal` with each append from now on, until it is removed.
+    package func addSignal(_ signal: AppendSignal) { signals.add(signal) }
+    package func removeSignal(_ signal: AppendSignal) { signals.remove(signal) }
 
     // MARK: Refusals
 
