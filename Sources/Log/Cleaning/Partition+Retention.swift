@@ -11,7 +11,7 @@ extension Partition {
     /// - Parameter note: Writes the new start where the next opening reads it.
     func deleteRecords(before offset: Offset, note: (Offset) throws -> Void) throws {
         try maintenance.withLock { maintenance in
-            let (isNew, isFlushed) = try state.withLock { state in
+            let isNew = try state.withLock { state in
                 try requireWritable(state)
                 try requireOpen(state)
                 guard offset <= state.ends.lastStable else {
@@ -20,12 +20,12 @@ extension Partition {
                         "offset \(offset) of \(name) is beyond its last stable offset "
                             + "\(state.ends.lastStable): only what is decided can be deleted")
                 }
-                return (offset > state.ends.start, offset <= state.ends.flushed)
+                return offset > state.ends.start
             }
             guard isNew else { return }
-            // A power loss must not leave a beginning behind the end: what is appended then would be
-            // below it, and gone with the opening after.
-            if !isFlushed { try flush() }
+            // A power loss must neither leave a beginning behind the end (what is appended then would be
+            // below it, and gone with the opening after) nor make undecided again what is removed.
+            try flush()
             try note(offset)
             try removeSegments(below: offset, &maintenance)
         }
@@ -41,7 +41,11 @@ extension Partition {
                 try requireOpen(state)
                 return (try state.retentionStart(now: now) ?? state.ends.start, state.ends.start)
             }
-            if start > noted { try note(start) }
+            if start > noted {
+                // The markers of what is removed as well.
+                try flush()
+                try note(start)
+            }
             // Also what a crash has left below the start.
             return try removeSegments(below: start, &maintenance)
         }

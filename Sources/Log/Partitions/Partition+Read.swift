@@ -26,6 +26,8 @@ struct ReadPlan {
     let mayHaveGaps: Bool
     /// Where the next segment begins; nil in the last one.
     let nextSegment: Offset?
+    /// Of the batch at `position`.
+    let firstBatch: KnownBatch
 }
 
 extension Partition {
@@ -37,7 +39,7 @@ extension Partition {
             guard let place = try place(of: offset, isolation) else { return nil }
             let segment = place.segment
             do {
-                let position = try segment.position(atOrBefore: offset)
+                let (position, batch) = try segment.position(atOrBefore: offset)
                 var hidden =
                     isolation == .readUncommitted
                     ? [] : try aborted(from: offset, in: segment, upTo: place.upTo)
@@ -47,7 +49,8 @@ extension Partition {
                 return ReadPlan(
                     file: try segment.log(), position: position,
                     byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
-                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment)
+                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment,
+                    firstBatch: batch)
             } catch let damage as DamagedIndex {
                 if isListed(segment) { try rebuildIndexes(damage) }
             } catch let error as LogError where error.code == .io {

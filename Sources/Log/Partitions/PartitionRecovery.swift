@@ -149,11 +149,39 @@ struct PartitionRecovery {
         state.ends.advance(
             lastStable: producers.firstOpen ?? last.nextOffset,
             flushed: last.nextOffset, logEnd: last.nextOffset)
+        if access == .readWrite { try rebuildIndexes(of: &kept, state.segments) }
         return Result(
             state: state,
             maintenance: Partition.Maintenance(
                 manifest: kept, checkpoint: last.nextOffset,
                 checkpointBytes: kept.reduce(0) { $0 + $1.byteCount }))
+    }
+
+    /// Makes indexes anew whose files have not the size that `summaries` tell, and takes the segments out
+    /// of the summaries, so that the next checkpoint writes them. (What is in a file of the right size is
+    /// checked when it is first needed.)
+    private func rebuildIndexes(of summaries: inout [SegmentSummary], _ segments: [Segment]) throws
+    {
+        for (summary, segment) in zip(summaries, segments).dropLast()
+        where try !haveTheirSizes(summary, segment) {
+            segment.replaceIndexes(
+                by: try Self.rebuild(segment, among: segments, settings: settings))
+            summaries.removeAll { $0.baseOffset == summary.baseOffset }
+            notify("the indexes of \(segment.path()) were made again from it")
+        }
+    }
+
+    private func haveTheirSizes(_ summary: SegmentSummary, _ segment: Segment) throws -> Bool {
+        try [
+            (OffsetEntry.fileSuffix, summary.index.count * OffsetEntry.byteCount),
+            (TimeEntry.fileSuffix, summary.timeIndex.count * TimeEntry.byteCount),
+            (
+                AbortedTransaction.fileSuffix,
+                summary.transactionIndex.count * AbortedTransaction.byteCount
+            ),
+        ].allSatisfy { suffix, byteCount in
+            try files.status(of: segment.path(suffix))?.byteCount ?? 0 == byteCount
+        }
     }
 
     /// False where the file of leader epochs is gone: then they are in the batches only.

@@ -213,6 +213,14 @@ final class CrashWorkload {
             while let have = attempted.topics[name]?.count, have < count {
                 attempted.topics[name]?.append(PartitionModel())
             }
+        case .maintain where recorder.hasFailed:
+            // It tells nobody of what has failed: a start may have been noted.
+            for (topic, partitions) in attempted.topics {
+                for number in partitions.indices {
+                    let name = TopicPartition(topic, PartitionID(number))
+                    attempted[name].start = model[name].contents.count
+                }
+            }
         case .deleteRecords(let name, let offset):
             attempted[name].start = max(attempted[name].start, offset)
         default: break
