@@ -22,7 +22,7 @@ final class RecoveryPoints: Sendable {
         let partition: PartitionID
     }
 
-    private struct Slot {
+    struct Slot {
         var key: Key
         var offset: Offset
         var writeNumber: Int64
@@ -43,7 +43,7 @@ final class RecoveryPoints: Sendable {
     private static let magic: [UInt8] = Array("SJRECPTS".utf8)
     private static let version: Int32 = 1
     private static let pageBytes = 4096
-    private static let slotBytes = 64
+    static let slotBytes = 64
     private static let slotsPerPage = pageBytes / slotBytes
 
     private let file: File
@@ -132,7 +132,16 @@ final class RecoveryPoints: Sendable {
 
     // MARK: Format
 
-    private static func position(_ index: Int, copy: Int) -> Int {
+    /// The slots of a file that somebody else writes, nil where one is free or in neither copy right; empty
+    /// if there is no file. Throws `newerFormat` or `corrupted`.
+    static func slots(of directory: String, in files: FileSystem) throws -> [Slot?] {
+        let path = directory + fileName
+        guard let bytes = try files.bytes(of: path) else { return [] }
+        try checkHeader(bytes, path)
+        return slots(bytes)
+    }
+
+    static func position(_ index: Int, copy: Int) -> Int {
         let page = 1 + 2 * (index / slotsPerPage) + copy
         return page * pageBytes + index % slotsPerPage * slotBytes
     }

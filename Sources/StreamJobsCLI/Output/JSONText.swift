@@ -73,6 +73,34 @@ package enum JSONText {
         append(string: string.utf8, to: &json)
     }
 
+    package static func append(field name: StaticString, flag: Bool, to json: inout [UInt8]) {
+        append(name: name, to: &json)
+        json.append(contentsOf: (flag ? "true" : "false").utf8)
+    }
+
+    /// Appends an array of objects; `body` appends the fields of one.
+    package static func append<Element>(
+        field name: StaticString, objects: some Sequence<Element>, to json: inout [UInt8],
+        _ body: (Element, inout [UInt8]) throws -> Void
+    ) rethrows {
+        append(name: name, to: &json)
+        json.append(UInt8(ascii: "["))
+        for element in objects {
+            if json.last != UInt8(ascii: "[") { json.append(UInt8(ascii: ",")) }
+            json.append(UInt8(ascii: "{"))
+            try body(element, &json)
+            json.append(UInt8(ascii: "}"))
+        }
+        json.append(UInt8(ascii: "]"))
+    }
+
+    /// As `append(name:)`, for names that are not known beforehand.
+    package static func append(key: String, to json: inout [UInt8]) {
+        if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
+        append(string: key.utf8, to: &json)
+        json.append(UInt8(ascii: ":"))
+    }
+
     /// Appends `"name":`, with a comma before it unless it is an object's first. Names need no escapes.
     package static func append(name: StaticString, to json: inout [UInt8]) {
         if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
