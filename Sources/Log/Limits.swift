@@ -9,6 +9,9 @@ public enum Limits {
     /// Bytes at which a producer closes a batch: large enough that a header is noise, small enough to
     /// stay in the second-level cache between encoding, checksum and write (measured: SPEED).
     public static let batchBytesTarget = 256 * 1024
+    /// Bytes that the records of one batch may have when decompressed: what a reader allocates at most,
+    /// whatever a batch claims. A batch of the largest size that is compressed 128 times.
+    public static let decompressedBatchBytesMax = 128 * 1024 * 1024
     /// Bytes a reader asks for at once.
     public static let fetchBytes = 1024 * 1024
     /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`.

@@ -136,7 +136,7 @@ final class MemoryCursor: JobLogCursor {
                 if let next = try records?.next() {
                     if next.offset >= position { record = consume next }
                 } else {
-                    position = max(position, Offset(records?.header.nextOffset ?? 0))
+                    position = max(position, Offset(records?.nextOffset ?? 0))
                     records = nil
                 }
             } else if let (stored, isVisible) = partition.batch(

@@ -122,9 +122,9 @@ extension ProducerStates {
     private static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
         -> (TransactionMarker, coordinatorEpoch: Int32)?
     {
-        var reader = ByteReader(batch, from: BatchHeader.byteCount)
+        var records = BatchRecords(batch, header)
         do {
-            let record = try RecordView.read(&reader, of: header)
+            guard let record = try records.next() else { return nil }
             guard let marker = record.key.flatMap(TransactionMarker.init(key:)) else { return nil }
             return (marker, TransactionMarker.coordinatorEpoch(value: record.value))
         } catch {

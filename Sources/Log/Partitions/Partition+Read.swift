@@ -24,6 +24,8 @@ struct ReadPlan {
     let aborted: [AbortedRange]
     /// Compaction may have removed batches and records.
     let mayHaveGaps: Bool
+    /// Where the next segment begins; nil in the last one.
+    let nextSegment: Offset?
 }
 
 extension Partition {
@@ -32,30 +34,45 @@ extension Partition {
     func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
         if access == .observer { try refresh() }
         while true {
-            let found = try state.withLock { state -> (Segment, Int, Offset, [OpenTransaction])? in
-                try requireInRange(offset, state.ends)
-                let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
-                guard offset < upTo, let segment = state.segment(holding: offset) else {
-                    return nil
-                }
-                let open = isolation == .readDecided ? state.producers.openTransactions : []
-                return (segment, segment.byteCount, upTo, open)
-            }
-            guard let (segment, byteCount, upTo, open) = found else { return nil }
+            guard let place = try place(of: offset, isolation) else { return nil }
+            let segment = place.segment
             do {
                 let position = try segment.position(atOrBefore: offset)
                 var hidden =
                     isolation == .readUncommitted
-                    ? [] : try aborted(from: offset, in: segment, upTo: upTo)
-                hidden += open.map {
-                    AbortedRange(producerID: $0.producer.id, first: $0.first, last: upTo)
+                    ? [] : try aborted(from: offset, in: segment, upTo: place.upTo)
+                hidden += place.open.map {
+                    AbortedRange(producerID: $0.producer.id, first: $0.first, last: place.upTo)
                 }
                 return ReadPlan(
-                    file: try segment.log(), position: position, byteCount: byteCount - position,
-                    upTo: upTo, aborted: hidden, mayHaveGaps: segment.isCleaned)
+                    file: try segment.log(), position: position,
+                    byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
+                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment)
             } catch let damage as DamagedIndex {
                 try rebuildIndexes(damage)
             }
+        }
+    }
+
+    /// A segment as it is when a reader asks for it.
+    private struct Place {
+        let segment: Segment
+        let byteCount: Int
+        let nextSegment: Offset?
+        let upTo: Offset
+        let open: [OpenTransaction]
+    }
+
+    private func place(of offset: Offset, _ isolation: Isolation) throws -> Place? {
+        try state.withLock { state in
+            try requireInRange(offset, state.ends)
+            let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
+            guard offset < upTo, let index = state.segmentIndex(holding: offset) else { return nil }
+            let next = index + 1 < state.segments.count ? state.segments[index + 1] : nil
+            return Place(
+                segment: state.segments[index], byteCount: state.segments[index].byteCount,
+                nextSegment: next?.baseOffset, upTo: upTo,
+                open: isolation == .readDecided ? state.producers.openTransactions : [])
         }
     }
 
@@ -142,9 +159,9 @@ extension Partition {
 
 extension Partition.State {
     /// The segment that holds `offset`, or the first behind it where compaction has left a gap.
-    fileprivate borrowing func segment(holding offset: Offset) -> Segment? {
+    fileprivate borrowing func segmentIndex(holding offset: Offset) -> Int? {
         let index = (segments.lastIndex { $0.baseOffset <= offset }) ?? 0
         // A segment may end before the next begins.
-        return segments[index...].first { $0.nextOffset > offset }
+        return segments[index...].firstIndex { $0.nextOffset > offset }
     }
 }
