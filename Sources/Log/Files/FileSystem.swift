@@ -179,11 +179,13 @@ package final class FileSystem: Sendable {
 
 struct FileStatus {
     let byteCount: Int
+    let isDirectory: Bool
     /// When its content was last changed, by the wall clock.
     let modified: Timestamp
 
     init(_ status: stat) {
         byteCount = Int(status.st_size)
+        isDirectory = status.st_mode & S_IFMT == S_IFDIR
         modified = Timestamp(
             milliseconds: Int64(status.st_mtim.tv_sec) * 1000
                 + Int64(status.st_mtim.tv_nsec) / 1_000_000)

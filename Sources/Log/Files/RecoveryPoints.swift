@@ -134,11 +134,15 @@ final class RecoveryPoints: Sendable {
 
     /// The slots of a file that somebody else writes, nil where one is free or in neither copy right; empty
     /// if there is no file. Throws `newerFormat` or `corrupted`.
-    static func slots(of directory: String, in files: FileSystem) throws -> [Slot?] {
-        let path = directory + fileName
+    static func slots(inFile path: String, _ files: FileSystem) throws -> [Slot?] {
         guard let bytes = try files.bytes(of: path) else { return [] }
         try checkHeader(bytes, path)
         return slots(bytes)
+    }
+
+    /// Slots that a file of so many bytes has room for.
+    static func slotCount(in byteCount: Int) -> Int {
+        (max(0, byteCount / pageBytes) / 2 + 1) * slotsPerPage
     }
 
     static func position(_ index: Int, copy: Int) -> Int {
@@ -173,9 +177,8 @@ final class RecoveryPoints: Sendable {
     }
 
     private static func slots(_ bytes: [UInt8]) -> [Slot?] {
-        let pairs = max(0, bytes.count / pageBytes) / 2 + 1
         let found = bytes.withUnsafeBytes { bytes in
-            (0..<pairs * slotsPerPage).map { index -> Slot? in
+            (0..<slotCount(in: bytes.count)).map { index -> Slot? in
                 let copies = [0, 1].compactMap { slot(bytes, at: position(index, copy: $0)) }
                 return copies.max { $0.writeNumber < $1.writeNumber }
             }

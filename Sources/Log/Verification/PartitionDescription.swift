@@ -23,7 +23,8 @@ extension CommitLog {
     package func describe(_ topic: Topic) throws -> [PartitionDescription] {
         var points: [RecoveryPoints.Key: Offset] = [:]
         if access == .observer {
-            for slot in try RecoveryPoints.slots(of: directory, in: files) {
+            let path = directory + RecoveryPoints.fileName
+            for slot in try RecoveryPoints.slots(inFile: path, files) {
                 if let slot { points[slot.key] = slot.offset }
             }
         }

@@ -68,6 +68,23 @@ package enum JSONText {
         json.append(contentsOf: String(number).utf8)
     }
 
+    /// A number, or null.
+    package static func append(
+        field name: StaticString, number: (some BinaryInteger)?, to json: inout [UInt8]
+    ) {
+        append(name: name, to: &json)
+        json.append(contentsOf: (number.map { String($0) } ?? "null").utf8)
+    }
+
+    /// A string, or null.
+    package static func append(
+        field name: StaticString, optionalString string: String?, to json: inout [UInt8]
+    ) {
+        append(name: name, to: &json)
+        guard let string else { return json.append(contentsOf: "null".utf8) }
+        append(string: string.utf8, to: &json)
+    }
+
     package static func append(field name: StaticString, string: String, to json: inout [UInt8]) {
         append(name: name, to: &json)
         append(string: string.utf8, to: &json)

@@ -21,6 +21,12 @@ enum RecordLine {
         JSONText.append(field: "partition", number: partition.rawValue, to: &line)
         JSONText.append(field: "offset", number: record.offset.rawValue, to: &line)
         JSONText.append(field: "timestamp", number: record.timestamp.milliseconds, to: &line)
+        try appendContent(of: record, to: &line)
+        line += "}\n".utf8
+    }
+
+    /// Appends the fields key, value and headers. Throws `corrupted`.
+    static func appendContent(of record: borrowing RecordView, to line: inout [UInt8]) throws {
         record.withKey { JSONText.append(field: "key", bytes: $0, to: &line) }
         record.withValue { JSONText.append(field: "value", bytes: $0, to: &line) }
         JSONText.append(name: "headers", to: &line)
@@ -29,7 +35,7 @@ enum RecordLine {
             if index > 0 { line.append(UInt8(ascii: ",")) }
             append(header, to: &line)
         }
-        line += "]}\n".utf8
+        line.append(UInt8(ascii: "]"))
     }
 
     private static func append(_ header: Header, to line: inout [UInt8]) {
