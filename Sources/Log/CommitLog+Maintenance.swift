@@ -13,6 +13,7 @@ extension CommitLog {
         let partitions = contents.withLock { contents in
             contents.isClosed ? [] : Array(contents.partitions.values)
         }
+        transactionCoordinators.withLock { $0 }?.expire()
         for partition in partitions where !isStopping {
             attempt("flush \(partition.name)") { try partition.flushInBackground() }
             attempt("remove old records of \(partition.name)") {

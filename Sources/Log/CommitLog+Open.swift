@@ -63,6 +63,8 @@ extension CommitLog {
                 recoveryPoints: try RecoveryPoints(directory, in: files)),
             Contents(catalog: catalog, lock: lock, startOffsets: startOffsets))
         try log.recover()
+        // What was decided before a crash is finished before anybody reads or writes.
+        if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }
         if options.isMaintained { log.startMaintainer() }
         return log
     }
@@ -110,7 +112,7 @@ extension CommitLog {
         recovered.state.ends.advance(flushed: recovered.state.ends.logEnd)
         return Partition(
             name, topicID: topic.id, directory: path, access: .owner, environment: environment,
-            signal: signal, recovered: recovered.state, maintenance: recovered.maintenance)
+            recovered: recovered.state, maintenance: recovered.maintenance)
     }
 
     /// Opens a partition of an observer's.
@@ -129,7 +131,7 @@ extension CommitLog {
         try PartitionFollower.follow(path, name: name, files, &state)
         return Partition(
             name, topicID: topic.id, directory: path, access: .observer, environment: environment,
-            signal: signal, recovered: state, maintenance: Partition.Maintenance())
+            recovered: state, maintenance: Partition.Maintenance())
     }
 
     /// Flushes everything, notes that the stop was clean and gives the directory free. Writing is refused

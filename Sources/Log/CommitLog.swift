@@ -24,11 +24,12 @@ public final class CommitLog: Sendable {
 
     public let directory: String
     public let access: Access
-    /// Notified with each append in this process.
-    package let signal = AppendSignal()
     let environment: LogEnvironment
     let contents: Mutex<Contents>
     let maintainer = Mutex<Maintainer?>(nil)
+    /// Made with the owner's first use of a transaction, and of a consumer group.
+    let transactionCoordinators = Mutex<TransactionCoordinator?>(nil)
+    let groupCoordinators = Mutex<GroupCoordinator?>(nil)
 
     struct Contents {
         var catalog: TopicCatalog
@@ -82,6 +83,31 @@ public final class CommitLog: Sendable {
             try catalog.write(to: directory, in: files)
             contents.catalog = catalog
             return first
+        }
+    }
+
+    /// Decides the transactions of plain producers; the same one each time. Throws `readOnly` for an
+    /// observer.
+    package func transactionCoordinator() throws -> TransactionCoordinator {
+        try requireOwner("coordinate transactions")
+        return try transactionCoordinators.withLock { coordinator in
+            if let coordinator { return coordinator }
+            let made = try TransactionCoordinator(self)
+            coordinator = made
+            return made
+        }
+    }
+
+    /// The coordinator of the consumer groups. Throws `readOnly` where another process owns the log.
+    /// - Parameter now: The monotonic clock, or a test's own; of the first call, which makes it.
+    package func groupCoordinator(
+        now: @escaping @Sendable () -> GroupInstant = { ContinuousClock.now }
+    ) throws -> GroupCoordinator {
+        try requireOwner("change a consumer group")
+        return groupCoordinators.withLock { coordinator in
+            let known = coordinator ?? GroupCoordinator(self, now: now)
+            coordinator = known
+            return known
         }
     }
 

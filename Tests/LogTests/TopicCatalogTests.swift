@@ -12,7 +12,7 @@ struct TopicCatalogTests {
 
     @discardableResult
     private func withOwner<R>(_ body: (CommitLog) throws -> R) throws -> R {
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openOwner(directory.path)
         let result = try body(log)
         try log.close()
         return result
@@ -112,7 +112,7 @@ struct TopicCatalogTests {
         for bytes in damaged {
             try writeFile(path, bytes)
             let error = #expect(throws: LogError.self) {
-                try CommitLog.open(directory.path, as: .owner)
+                try openOwner(directory.path)
             }
             #expect(error?.code == .corrupted || error?.code == .newerFormat)
             #expect(error?.message.contains(path) == true)
@@ -127,7 +127,7 @@ struct TopicCatalogTests {
         try withOwner { try $0.createTopic("t", partitions: 1) }
         try writeFile(path, Array("streamjobs-topics 3\nanything\n".utf8))
         let error = #expect(throws: LogError.self) {
-            try CommitLog.open(directory.path, as: .owner)
+            try openOwner(directory.path)
         }
         #expect(error?.code == .newerFormat && error?.message.contains("version 3") == true)
     }

@@ -24,7 +24,7 @@ extension Partition {
             state.batchAdded(header, UnsafeRawBufferPointer(batch))
             return (Offset(header.baseOffset), true)
         }
-        if isNew { signal.notify() }
+        if isNew { signals.notify() }
         return offset
     }
 

@@ -15,7 +15,7 @@ package final class Partition: Sendable {
     let directory: String
     let access: CommitLog.Access
     let environment: LogEnvironment
-    let signal: AppendSignal
+    let signals = AppendSignals()
     let state: Mutex<State>
     /// The kernel reports a failed write-back once, so that of several flushes at a time one would hear
     /// that all is well: there is one at a time, and it is shared.
@@ -54,7 +54,7 @@ package final class Partition: Sendable {
 
     init(
         _ name: TopicPartition, topicID: TopicID, directory: String, access: CommitLog.Access,
-        environment: LogEnvironment, signal: AppendSignal, recovered: consuming sending State,
+        environment: LogEnvironment, recovered: consuming sending State,
         maintenance: Maintenance
     ) {
         self.name = name
@@ -62,7 +62,6 @@ package final class Partition: Sendable {
         self.directory = directory
         self.access = access
         self.environment = environment
-        self.signal = signal
         flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         state = Mutex(recovered)
         self.maintenance = Mutex(maintenance)
@@ -102,6 +101,12 @@ package final class Partition: Sendable {
 
     /// The topic was deleted: nothing more is written.
     func retire() { state.withLock { $0.isClosed = true } }
+
+    // MARK: Waiting
+
+    /// Notifies `signal` with each append from now on, until it is removed.
+    package func addSignal(_ signal: AppendSignal) { signals.add(signal) }
+    package func removeSignal(_ signal: AppendSignal) { signals.remove(signal) }
 
     // MARK: Refusals
 

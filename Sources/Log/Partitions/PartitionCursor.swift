@@ -130,9 +130,7 @@ package final class PartitionCursor {
     }
 
     /// Whether there may be something to read now, without reading it.
-    package var mayHaveMore: Bool {
-        records != nil || batchStart < fetched || position < end
-    }
+    package var mayHaveMore: Bool { records != nil || position < end }
 
     /// Bytes there are to read now, as far as one look at the files tells.
     package func availableBytes() throws -> Int {

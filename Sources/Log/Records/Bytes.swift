@@ -25,7 +25,9 @@ extension UnsafeMutableRawPointer {
     @inline(__always)
     mutating func copyShort(_ bytes: UnsafeRawBufferPointer) {
         let count = bytes.count
-        guard let base = bytes.baseAddress, count >= 8, count <= 16 else { return copy(bytes) }
+        guard let base = bytes.baseAddress, count &- 8 <= 8, count >= 8 else {
+            return copy(bytes)
+        }
         let first = base.loadUnaligned(as: UInt64.self)
         let last = base.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
         storeBytes(of: first, as: UInt64.self)
@@ -40,17 +42,32 @@ enum Varint {
     /// Bytes of the longest.
     @usableFromInline static var byteCountMax: Int { 10 }
 
+    /// Zigzag numbers below take one or two bytes.
+    static var shortMax: UInt64 { 1 << 14 }
+
     @inline(__always)
-    static func byteCount(_ value: Int64) -> Int {
+    static func byteCount(_ value: Int64) -> Int { byteCount(zigzag: zigzag(value)) }
+
+    @inline(__always)
+    static func byteCount(zigzag value: UInt64) -> Int {
         // Ceiling of the bits by seven, without a division: exact for 1 to 64 bits.
-        let bits = 64 - (zigzag(value) | 1).leadingZeroBitCount
-        return (bits &* 9 &+ 64) >> 6
+        let bits = 64 &- (value | 1).leadingZeroBitCount
+        return (bits &* 9 &+ 64) &>> 6
     }
+
+    /// Of a number below `shortMax`.
+    @inline(__always)
+    static func shortByteCount(_ value: UInt64) -> Int { value < 0x80 ? 1 : 2 }
 
     /// Writes at `pointer` and moves it on. The caller has made sure of `byteCount(value)` bytes.
     @inline(__always)
     static func write(_ value: Int64, to pointer: inout UnsafeMutableRawPointer) {
-        var rest = zigzag(value)
+        write(zigzag: zigzag(value), to: &pointer)
+    }
+
+    @inline(__always)
+    static func write(zigzag value: UInt64, to pointer: inout UnsafeMutableRawPointer) {
+        var rest = value
         while rest >= 0x80 {
             pointer.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, as: UInt8.self)
             pointer += 1
@@ -58,6 +75,27 @@ enum Varint {
         }
         pointer.storeBytes(of: UInt8(truncatingIfNeeded: rest), as: UInt8.self)
         pointer += 1
+    }
+
+    /// The bytes of a number below `shortMax`, the first one lowest.
+    @inline(__always)
+    static func shortBytes(_ value: UInt64) -> UInt64 {
+        let isTwo: UInt64 = value < 0x80 ? 0 : 1
+        return (value & 0x7f) | isTwo &<< 7 | (value &>> 7) &<< 8
+    }
+
+    /// Writes a number below `shortMax` without a branch: two bytes always, the second of which is
+    /// written over if it was one. The caller has made sure of two.
+    @inline(__always)
+    static func writeShort(_ value: UInt64, to pointer: inout UnsafeMutableRawPointer) {
+        let bytes = UInt16(truncatingIfNeeded: shortBytes(value))
+        pointer.storeBytes(of: bytes.littleEndian, as: UInt16.self)
+        pointer += shortByteCount(value)
+    }
+
+    @inline(__always)
+    static func zigzag(_ value: Int64) -> UInt64 {
+        UInt64(bitPattern: (value << 1) ^ (value >> 63))
     }
 
     /// Reads at `pointer`, below `end`, and moves it on. False where there is none: it would go beyond
@@ -100,11 +138,6 @@ enum Varint {
             shift += 7
         }
         return false
-    }
-
-    @inline(__always)
-    private static func zigzag(_ value: Int64) -> UInt64 {
-        UInt64(bitPattern: (value << 1) ^ (value >> 63))
     }
 
     @inlinable @inline(__always)

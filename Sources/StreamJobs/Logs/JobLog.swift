@@ -4,8 +4,6 @@ package import StreamJobsLog
 
 /// A log that a job can run on. Any thread may call.
 package protocol JobLog: AnyObject, Sendable {
-    /// Notified with each append.
-    var signal: AppendSignal { get }
     /// Nil if there is no such topic.
     func existingTopic(_ name: String) throws -> Topic?
     func createTopic(_ name: String, partitions: Int, isInternal: Bool, settings: TopicSettings)
@@ -36,6 +34,9 @@ package protocol JobLogPartition: AnyObject, Sendable {
     /// When it returns, what was appended before the call survives a power loss.
     func flush() throws
     func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor
+    /// Notifies `signal` with each append from now on, until it is removed.
+    func addSignal(_ signal: AppendSignal)
+    func removeSignal(_ signal: AppendSignal)
 }
 
 extension JobLogPartition {

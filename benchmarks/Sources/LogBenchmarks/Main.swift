@@ -10,6 +10,7 @@ struct LogBenchmarks {
         let benchmarks: [(name: String, run: (Report) throws -> Void)] = [
             ("append.written", Appending.written), ("append.flushed", Appending.flushed),
             ("append.group-commit", Appending.groupCommit), ("scan", Reading.scan),
+            ("wake", Reading.wake),
             ("concurrency.partitions", Appending.partitions),
             ("concurrency.contended", Appending.contended),
             ("open.partitions", Opening.partitions), ("open.crashed", Opening.crashed),

@@ -56,13 +56,16 @@ enum Workload {
     ) throws {
         let value = [UInt8](repeating: UInt8(ascii: "v"), count: valueBytes)
         var sent = 0
-        for number in 0..<count {
-            let key = withUnsafeBytes(of: UInt64(number)) { Array($0) }
-            try producer.send(value, key: key, to: topic, timestamp: timestamp)
-            sent += recordBytes
-            if let flushBytes, sent >= flushBytes {
-                sent = 0
-                try producer.flush()
+        try value.withUnsafeBytes { value in
+            for number in 0..<UInt64(count) {
+                try withUnsafeBytes(of: number) { key in
+                    try producer.sendBytes(value, key: key, to: topic, timestamp: timestamp)
+                }
+                sent += recordBytes
+                if let flushBytes, sent >= flushBytes {
+                    sent = 0
+                    try producer.flush()
+                }
             }
         }
         try producer.flush()
