@@ -3,6 +3,7 @@
 
 import Foundation
 import StreamJobsLog
+import Synchronization
 import TestSupport
 import Testing
 

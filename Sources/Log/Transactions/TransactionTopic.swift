@@ -9,9 +9,14 @@ package enum TransactionTopic {
         if let topic = try existing(in: log) { return topic }
         var settings = TopicSettings()
         settings.cleanupPolicy = .compact
-        return try log.createTopic(
-            name, partitions: Limits.transactionTopicPartitions, isInternal: true,
-            settings: settings)
+        do {
+            return try log.createTopic(
+                name, partitions: Limits.transactionTopicPartitions, isInternal: true,
+                settings: settings)
+        } catch let error as LogError where error.code == .topicExists {
+            // Another thread's first producer was faster.
+            return try log.topic(name)
+        }
     }
 
     package static func existing(in log: CommitLog) throws -> Topic? {
@@ -23,8 +28,8 @@ package enum TransactionTopic {
     }
 
     /// The last state of every transactional id. Throws `corrupted` for a record that is none.
-    package static func load(_ topic: Topic, in log: CommitLog) throws -> [String:
-        TransactionMetadata]
+    package static func load(_ topic: Topic, in log: CommitLog) throws
+        -> [String: TransactionMetadata]
     {
         var states: [String: TransactionMetadata] = [:]
         for name in topic.partitions {
