@@ -25,11 +25,7 @@ package struct BatchVerification {
             guard mayHaveGaps || delta == Int64(count) else {
                 throw MalformedBatch.field("a record's offset delta is \(delta), not \(count)")
             }
-            do {
-                _ = try record.headers()
-            } catch let error as LogError {
-                throw MalformedBatch.field(error.message)
-            }
+            try record.validateHeaders()
             count += 1
         }
         return count

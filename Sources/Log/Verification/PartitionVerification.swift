@@ -30,6 +30,7 @@ struct PartitionVerification {
     private var isBroken = false
     /// Batches are lost: sequences may have gaps from here on.
     private var hasLost = false
+    private var isEpochWrong = false
     /// The batch before is lost, so that the next may have any later offset.
     private var isBehindDamage = false
     /// The rest will be cut off.
@@ -79,7 +80,7 @@ struct PartitionVerification {
                 damage(directory + "/" + Segment.fileName(base), error.message)
             }
         }
-        try verifyEnd()
+        verifyEnd()
         try verifySnapshot(firstOffset: first)
     }
 
@@ -211,22 +212,17 @@ struct PartitionVerification {
     ) {
         let path = segment.path()
         counts.batchCount += 1
-        guard header.baseOffset >= logEnd.rawValue, segment.canHold(header) else {
-            isBroken = true
-            return damage(
-                path, at: position, offset: logEnd,
-                "base offset is \(header.baseOffset): the offsets before it go as far as "
-                    + "\(logEnd.rawValue - 1); put the file back from a copy")
-        }
-        if header.baseOffset != logEnd.rawValue, !isCompacted, !isBehindDamage {
-            isBroken = true
+        guard follows(header, in: segment) else {
             damage(
                 path, at: position, offset: logEnd,
                 "base offset is \(header.baseOffset), not \(logEnd); put the file back from a copy")
+            // The checksum leaves it out: most likely it is the field that is wrong, and not the batch.
+            skip(to: logEnd + Int(header.lastOffsetDelta) + 1)
+            return
         }
         do {
             counts.recordCount += try batches.verify(bytes, header, mayHaveGaps: isCompacted)
-            try leaderEpochs.batchScanned(header)
+            try requireEpoch(of: header)
             if !isCompacted, !hasLost, case .duplicate = try producers.admit(header, to: name) {
                 throw MalformedBatch.field("the batch repeats one that its producer sent before")
             }
@@ -241,6 +237,30 @@ struct PartitionVerification {
         logEnd = Offset(header.nextOffset)
     }
 
+    private func follows(_ header: BatchHeader, in segment: Segment) -> Bool {
+        let mayHaveGap = isCompacted || isBehindDamage
+        return segment.canHold(header)
+            && (header.baseOffset == logEnd.rawValue
+                || mayHaveGap && header.baseOffset > logEnd.rawValue)
+    }
+
+    /// Goes on behind a batch that is lost.
+    private mutating func skip(to offset: Offset) {
+        logEnd = offset
+        isBroken = true
+        hasLost = true
+        isBehindDamage = true
+    }
+
+    /// Told once: where the file of epochs is lost every batch has the wrong one.
+    private mutating func requireEpoch(of header: BatchHeader) throws {
+        let known = leaderEpochs.epoch(at: Offset(header.baseOffset))
+        guard header.leaderEpoch != known, !isEpochWrong else { return }
+        isEpochWrong = true
+        throw MalformedBatch.field(
+            "leader epoch is \(header.leaderEpoch), but \(known) by \(LeaderEpochs.fileName)")
+    }
+
     /// Bytes that are no batch: damage below what was flushed, and above it what a crash has torn or the
     /// owner is writing; there the next opening cuts.
     private mutating func verifyDamage(
@@ -253,9 +273,7 @@ struct PartitionVerification {
                 "\(malformed); it was not flushed yet: it is being written, or was torn by a crash, and "
                     + "then the next opening cuts it off")
         }
-        isBroken = true
-        hasLost = true
-        isBehindDamage = true
+        skip(to: logEnd)
         damage(
             path, at: position, offset: logEnd,
             "\(malformed); \(byteCount) bytes are lost to readers; put the file back from a copy")
@@ -290,15 +308,8 @@ struct PartitionVerification {
         findings += indexes.findings
     }
 
-    private mutating func verifyEnd() throws {
-        let epochs = directory + "/" + LeaderEpochs.fileName
-        if leaderEpochs.current > 0, try !files.exists(epochs) {
-            damage(
-                epochs,
-                "it is missing, though there are records of epoch \(leaderEpochs.current); the next "
-                    + "unclean opening makes it anew")
-        }
-        if let recoveryPoint, logEnd < recoveryPoint {
+    private mutating func verifyEnd() {
+        if let recoveryPoint, logEnd < recoveryPoint, !isBroken {
             damage(
                 directory,
                 "it ends at offset \(logEnd), but offsets up to \(recoveryPoint) were flushed; put the "
