@@ -119,6 +119,8 @@ extension CommitLog {
             // Gone from here on; what fails now is done at the next opening.
             try finishDeletions(&contents)
         }
+        // A topic of the same name is another topic: nobody has read it.
+        if try topicIfAny(OffsetsTopic.name) != nil { try groupCoordinator().topicDeleted(name) }
     }
 
     /// Deletes the records below `offset`. They are gone for good when it returns. Throws

@@ -30,6 +30,11 @@ public enum Limits {
     /// Bytes appended to a partition after which it is flushed and its indexes are written in the
     /// background, so that opening after a crash reads little more than that.
     public static let checkpointBytes = 64 * 1024 * 1024
+    /// Bytes of a segment from which on it asks for room ahead of its writes, a quarter of what it has, and
+    /// how much at most: allocating as the writes come took a quarter of an append's processor time
+    /// (measured on ext4).
+    static let preallocationBytesMin = 1024 * 1024
+    static let preallocationBytesMax = 32 * 1024 * 1024
     /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
     public static let indexIntervalBytes = 4096
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's

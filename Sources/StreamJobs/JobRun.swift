@@ -99,7 +99,8 @@ public final class JobRun {
         var threads: [pthread_t] = []
         for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
-                job.tasks.filter { $0.partition % count == index }, commits: job.commits,
+                job.tasks.filter { $0.partition % count == index }, log: job.log,
+                commits: job.commits,
                 commitInterval: settings.commitInterval)
             shared.appends.withLock { $0.append(worker.appends) }
             // From here to the join the worker and its tasks are used by that thread alone.

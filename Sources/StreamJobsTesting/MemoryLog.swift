@@ -43,6 +43,8 @@ package final class MemoryLog: JobLog {
         return partition
     }
 
+    package func flush(_ partitions: [any JobLogPartition]) throws {}
+
     package func takeProducerIDs(_ count: Int) throws -> Int64 {
         contents.withLock { contents in
             defer { contents.nextProducerID += Int64(count) }

@@ -88,6 +88,9 @@ final class CrashingLog: JobLog {
     func logPartition(_ name: TopicPartition) throws -> any JobLogPartition {
         CrashingPartition(try log.partition(name), self)
     }
+    func flush(_ partitions: [any JobLogPartition]) throws {
+        for partition in partitions { try partition.flush() }
+    }
     func takeProducerIDs(_ count: Int) throws -> Int64 { try log.takeProducerIDs(count) }
 }
 

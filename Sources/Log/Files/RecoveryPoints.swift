@@ -26,6 +26,8 @@ final class RecoveryPoints: Sendable {
         var key: Key
         var offset: Offset
         var writeNumber: Int64
+        /// The number of its last change.
+        var changeNumber: Int64 = 0
     }
 
     private struct State {
@@ -76,12 +78,12 @@ final class RecoveryPoints: Sendable {
         state.withLock { state in state.indexes[key].flatMap { state.slots[$0]?.offset } }
     }
 
-    /// When it returns, the points survive a power loss. What lies below them must do so already.
+    /// When it returns, the points survive a power loss. What lies below them must do so already. A point
+    /// never goes back: threads that flush a partition one after the other may come here in any order.
     /// A failure refuses all further calls: what is on the disk is unknown from then on.
     func set(_ points: [(key: Key, offset: Offset)]) throws {
         let target = state.withLock { state in
-            for (key, offset) in points { Self.change(&state, key, to: offset) }
-            return state.changeNumber
+            points.map { Self.change(&state, $0.key, to: $0.offset) }.max() ?? 0
         }
         try flushes.reach(target) { try write() }
     }
@@ -97,7 +99,8 @@ final class RecoveryPoints: Sendable {
         }
     }
 
-    private static func change(_ state: inout State, _ key: Key, to offset: Offset) {
+    /// Gives the number of the change after which the point is `offset` or later.
+    private static func change(_ state: inout State, _ key: Key, to offset: Offset) -> Int64 {
         let index: Int
         if let known = state.indexes[key] {
             index = known
@@ -106,10 +109,16 @@ final class RecoveryPoints: Sendable {
             if index == state.slots.count { state.slots.append(nil) }
             state.indexes[key] = index
         }
-        let writeNumber = state.slots[index]?.writeNumber ?? 0
-        state.slots[index] = Slot(key: key, offset: offset, writeNumber: writeNumber)
-        state.changed.insert(index)
+        let known = state.slots[index]
+        if let known, known.offset >= offset, known.writeNumber > 0 || known.changeNumber > 0 {
+            return known.changeNumber
+        }
         state.changeNumber += 1
+        state.slots[index] = Slot(
+            key: key, offset: offset, writeNumber: known?.writeNumber ?? 0,
+            changeNumber: state.changeNumber)
+        state.changed.insert(index)
+        return state.changeNumber
     }
 
     /// Writes and flushes what was changed; gives the number of the last change among it.

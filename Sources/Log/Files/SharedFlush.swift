@@ -30,11 +30,13 @@ final class SharedFlush: Sendable {
         mutex.deallocate()
     }
 
-    /// Returns when everything up to `target` is flushed.
+    /// Returns when everything up to `target` is flushed, and gives up to where it is.
     /// - Parameter flush: Flushes what there is and gives up to where that is, at least `target`. Run by
     ///   one thread at a time. Where it throws, the others that wait try it themselves.
-    func reach(_ target: Int64, _ flush: () throws -> Int64) throws {
+    @discardableResult
+    func reach(_ target: Int64, _ flush: () throws -> Int64) throws -> Int64 {
         pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
         while done < target {
             guard !isRunning else {
                 pthread_cond_wait(condition, mutex)
@@ -50,11 +52,9 @@ final class SharedFlush: Sendable {
             case .success(let reached):
                 precondition(reached >= target, "flushed to \(reached), not to \(target)")
                 done = max(done, reached)
-            case .failure(let error):
-                pthread_mutex_unlock(mutex)
-                throw error
+            case .failure(let error): throw error
             }
         }
-        pthread_mutex_unlock(mutex)
+        return done
     }
 }

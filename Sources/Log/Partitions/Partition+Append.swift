@@ -55,6 +55,7 @@ extension Partition {
         let segment = state.active
         let position = segment.byteCount
         let file = try segment.log()
+        segment.preallocate(for: batch.count, in: file)
         do {
             try file.write(batch, at: position)
         } catch let failure as LogError {
@@ -87,6 +88,7 @@ extension Partition {
         let path = directory + "/" + Segment.fileName(offset)
         let file = try File(path, .readWrite, create: true, in: files)
         if try file.byteCount() > 0 { try file.truncate(to: 0) }
+        try state.active.releaseRoom()
         state.active.seal()
         state.hasNewNames = true
         state.segments.append(

@@ -7,20 +7,36 @@ extension Partition {
     /// When it returns everything appended before the call survives a power loss. Threads that call at
     /// the same time share a flush. A failure refuses all further writes: the kernel has dropped the
     /// pages, and a second flush would lie.
-    package func flush() throws {
-        let target = try state.withLock { state in
-            try requireWritable(state)
-            return state.ends.logEnd.rawValue
+    package func flush() throws { try Self.flush([self]) }
+
+    /// Flushes several partitions of one log, which share the flush of their recovery points. Where it
+    /// throws, some of them may have been flushed.
+    package static func flush(_ partitions: [Partition]) throws {
+        var flushed: [(partition: Partition, end: Offset)] = []
+        for partition in partitions {
+            if let end = try partition.flushData() { flushed.append((partition, end)) }
         }
-        try flushes.reach(target) {
-            let end = try flushData()
-            try setRecoveryPoint(end)
-            return end.rawValue
+        guard let first = flushed.first?.partition else { return }
+        do {
+            try first.environment.recoveryPoints?.set(flushed.map { ($0.recoveryKey, $1) })
+        } catch let failure as LogError {
+            for (partition, _) in flushed { partition.state.withLock { $0.failure = failure } }
+            throw failure
         }
+        for (partition, end) in flushed { try partition.dataFlushed(to: end) }
     }
 
-    /// The first half of a flush; gives up to where it has flushed.
-    private func flushData() throws -> Offset {
+    /// The first half of a flush; gives up to where the data is flushed, or nil if all of it was.
+    private func flushData() throws -> Offset? {
+        let (target, isFlushed) = try state.withLock { state in
+            try requireWritable(state)
+            return (state.ends.logEnd, state.ends.flushed == state.ends.logEnd)
+        }
+        guard !isFlushed else { return nil }
+        return Offset(try flushes.reach(target.rawValue) { try flushSegments().rawValue })
+    }
+
+    private func flushSegments() throws -> Offset {
         let (unflushed, hasNewNames, end) = try state.withLock { state in
             try requireWritable(state)
             let flushed = state.ends.flushed
@@ -43,13 +59,7 @@ extension Partition {
         return end
     }
 
-    private func setRecoveryPoint(_ end: Offset) throws {
-        do {
-            try environment.recoveryPoints?.set([(recoveryKey, end)])
-        } catch let failure as LogError {
-            state.withLock { $0.failure = failure }
-            throw failure
-        }
+    private func dataFlushed(to end: Offset) throws {
         try state.withLock { state in
             // An append may have been told of a failure meanwhile.
             try requireWritable(state)
@@ -126,7 +136,11 @@ extension Partition {
 
     /// Refuses further appends, flushes what there is and writes a checkpoint.
     func close() throws {
-        state.withLock { $0.isClosed = true }
+        let active = state.withLock { state in
+            state.isClosed = true
+            return state.active
+        }
+        try active.releaseRoom()
         try checkpoint()
     }
 }

@@ -29,6 +29,8 @@ final class Segment: Sendable {
         /// Position of the batch that has the last entry of the index.
         var lastIndexedPosition = 0
         var lastIndexedTimestamp: Int64 = -1
+        /// Up to where room on the disk was asked for.
+        var preallocatedEnd = 0
     }
 
     static let logSuffix = ".log"
@@ -130,6 +132,29 @@ final class Segment: Sendable {
     func canHold(_ header: BatchHeader) -> Bool {
         header.nextOffset - baseOffset.rawValue <= Int64(Int32.max)
             && byteCount + header.batchByteCount <= Int(Int32.max)
+    }
+
+    /// Asks for room on the disk for the bytes to come, `byteCount` at least: of a small segment little, of
+    /// a large one not too much.
+    func preallocate(for byteCount: Int, in file: File) {
+        let room = state.withLock { state -> (position: Int, byteCount: Int)? in
+            guard state.byteCount >= Limits.preallocationBytesMin,
+                state.byteCount + byteCount > state.preallocatedEnd
+            else { return nil }
+            let wanted = max(byteCount, min(state.byteCount / 4, Limits.preallocationBytesMax))
+            state.preallocatedEnd = state.byteCount + wanted
+            return (state.byteCount, wanted)
+        }
+        if let room { file.preallocate(room.byteCount, at: room.position) }
+    }
+
+    /// Gives room back that was asked for and not used.
+    func releaseRoom() throws {
+        let end = state.withLock { state -> Int? in
+            defer { state.preallocatedEnd = 0 }
+            return state.preallocatedEnd > state.byteCount ? state.byteCount : nil
+        }
+        if let end { try log().truncate(to: end) }
     }
 
     /// Notes that a batch lies at the end of the file.

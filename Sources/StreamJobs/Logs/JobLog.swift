@@ -11,6 +11,8 @@ package protocol JobLog: AnyObject, Sendable {
     func logPartition(_ name: TopicPartition) throws -> any JobLogPartition
     /// The first of `count` producer ids that nobody had before.
     func takeProducerIDs(_ count: Int) throws -> Int64
+    /// When it returns, what was appended to these partitions before survives a power loss.
+    func flush(_ partitions: [any JobLogPartition]) throws
 }
 
 /// One partition. Any thread may call; batches are sealed by their producer.

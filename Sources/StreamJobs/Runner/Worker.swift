@@ -5,14 +5,18 @@ import Synchronization
 
 final class Worker {
     let tasks: [TaskCore]
+    private let log: any JobLog
     private let commits: any JobLogPartition
     private let commitInterval: Duration
     private var lastCommit = ContinuousClock.now
     /// Notified with each append to a partition that a task of this worker reads.
     let appends = AppendSignal()
 
-    init(_ tasks: [TaskCore], commits: any JobLogPartition, commitInterval: Duration) {
+    init(
+        _ tasks: [TaskCore], log: any JobLog, commits: any JobLogPartition, commitInterval: Duration
+    ) {
         self.tasks = tasks
+        self.log = log
         self.commits = commits
         self.commitInterval = commitInterval
     }
@@ -40,7 +44,7 @@ final class Worker {
 
     @discardableResult
     func commit() throws -> Int {
-        let count = try TaskCommit.commit(tasks, to: commits)
+        let count = try TaskCommit.commit(tasks, to: commits, of: log)
         lastCommit = .now
         return count
     }
