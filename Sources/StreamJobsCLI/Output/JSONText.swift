@@ -1,6 +1,7 @@
 // JSON written by hand: the shapes are fixed, and bytes that are right go through as they are.
 
 import FoundationEssentials
+import StreamJobsLog
 
 package enum JSONText {
     /// Appends `text`, which is UTF-8, as a JSON string. All but quotes, backslashes and control characters
@@ -147,5 +148,13 @@ package enum JSONText {
             json.append(digits[Int(byte & 15)])
         default: json.append(byte)
         }
+    }
+}
+
+extension JSONText {
+    /// Appends the fields topic and partition.
+    static func append(_ partition: TopicPartition, to json: inout [UInt8]) {
+        append(field: "topic", string: partition.topic, to: &json)
+        append(field: "partition", number: partition.partition.rawValue, to: &json)
     }
 }
