@@ -37,7 +37,8 @@ package struct DurationArgument: CustomStringConvertible, Sendable {
             // Each unit once, the larger ones first.
             guard let index = units.firstIndex(where: { $0.letter == character }),
                 // Hours and what is less stand behind the T.
-                index <= 1 || units.startIndex > 1, character == "T" ? digits.isEmpty : !digits.isEmpty
+                index <= 1 || units.startIndex > 1,
+                character == "T" ? digits.isEmpty : !digits.isEmpty
             else { throw notISO }
             let (product, isTooLong) = (Int64(digits) ?? 0)
                 .multipliedReportingOverflow(by: units[index].milliseconds)

@@ -78,7 +78,8 @@ package struct RecordFormat {
             }
         default: break
         }
-        throw CommandError.usage("'\(format)' has an escape other than \\n, \\r, \\t, \\\\ and \\xNN")
+        throw CommandError.usage(
+            "'\(format)' has an escape other than \\n, \\r, \\t, \\\\ and \\xNN")
     }
 
     // MARK: Kafka
@@ -133,7 +134,9 @@ package struct RecordFormat {
     package init(keySeparator: String?, withHeaders: Bool, nullText: String) {
         self.nullText = Array(nullText.utf8)
         if withHeaders {
-            pieces += [.headers(binding: ":", separator: ",", none: ""), .text([UInt8(ascii: "\t")])]
+            pieces += [
+                .headers(binding: ":", separator: ",", none: ""), .text([UInt8(ascii: "\t")]),
+            ]
         }
         if let keySeparator {
             pieces += [.key, .text(Array(keySeparator.replacing("\\t", with: "\t").utf8))]

@@ -104,7 +104,8 @@ package struct LineSource {
         guard line.count <= Limits.recordBytesMax else {
             throw refusal(
                 number,
-                "a record of \(line.count) bytes is over the limit of \(Limits.recordBytesMax) bytes")
+                "a record of \(line.count) bytes is over the limit of \(Limits.recordBytesMax) bytes"
+            )
         }
         var record = LineRecord(key: format.key)
         var rest = line

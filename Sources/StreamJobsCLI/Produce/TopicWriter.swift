@@ -101,7 +101,8 @@ final class TopicWriter {
         output.writeObject { line in
             JSONText.append(field: "topic", string: topic.name, to: &line)
             JSONText.append(
-                field: "records", number: sink.isTransactional ? sink.writtenCount : count, to: &line)
+                field: "records", number: sink.isTransactional ? sink.writtenCount : count,
+                to: &line)
             JSONText.append(field: "dropped", number: sink.droppedCount, to: &line)
             JSONText.append(
                 field: "elapsed_ms", number: progress.elapsed.wholeMilliseconds, to: &line)

@@ -48,7 +48,8 @@ extension GroupsCommand {
                 \(RootCommand.programName) groups delete-offsets GROUP --topic TOPIC[:P,P…]… [--json]
                     [--data DIR]
                 """,
-            discussion: "  \(RootCommand.programName) groups delete-offsets billing --topic flights:0,1")
+            discussion:
+                "  \(RootCommand.programName) groups delete-offsets billing --topic flights:0,1")
 
         @Argument(help: ArgumentHelp("The group.", valueName: "GROUP"))
         var group: String

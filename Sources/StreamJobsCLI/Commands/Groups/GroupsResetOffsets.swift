@@ -11,7 +11,8 @@ extension GroupsCommand {
             usage: """
                 \(RootCommand.programName) groups reset-offsets GROUP [--topic TOPIC[:P,P…]]…
                     (--to-earliest | --to-latest | --to-offset N | --to-datetime TIME
-                    | --by-duration TIME | --shift-by N) [--dry-run | --execute] [--json] [--data DIR]
+                    | --by-duration TIME | --shift-by N) [--dry-run | --execute]
+                    [--json] [--data DIR]
                 """,
             discussion: """
                 Shows what it would move, and moves it with --execute. All partitions that the group has \
@@ -31,7 +32,8 @@ extension GroupsCommand {
             transform: TopicSelection.parse)
         var topic: [TopicSelection] = []
 
-        @Flag(help: "All topics that the group has committed; what is done unless --topic is given.")
+        @Flag(
+            help: "All topics that the group has committed; what is done unless --topic is given.")
         var allTopics = false
 
         @Flag(help: "To the first record there is.")
@@ -84,7 +86,9 @@ extension GroupsCommand {
                     "give one of --to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration "
                         + "and --shift-by")
             }
-            if dryRun, execute { throw ValidationError("--dry-run and --execute exclude each other") }
+            if dryRun, execute {
+                throw ValidationError("--dry-run and --execute exclude each other")
+            }
             if allTopics, !topic.isEmpty {
                 throw ValidationError("--topic and --all-topics exclude each other")
             }
@@ -100,7 +104,9 @@ extension GroupsCommand {
         private var target: OffsetTarget {
             if toLatest { return .latest }
             if let toOffset { return .offset(Offset(toOffset)) }
-            if let time = toDatetime.flatMap({ TimestampText.parse($0.utf8) }) { return .time(time) }
+            if let time = toDatetime.flatMap({ TimestampText.parse($0.utf8) }) {
+                return .time(time)
+            }
             if let byDuration { return .duration(byDuration.duration) }
             if let shiftBy { return .shift(shiftBy) }
             return .earliest

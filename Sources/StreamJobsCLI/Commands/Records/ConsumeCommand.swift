@@ -7,10 +7,12 @@ struct ConsumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "consume", abstract: "Prints the records of a topic.",
         usage: """
-            \(RootCommand.programName) consume TOPIC [--from-beginning | --offset OFFSET] [--partition P]…
-                [--until-end] [--max-messages N] [--isolation LEVEL] [OUTPUT] [--data DIR]
-            \(RootCommand.programName) consume TOPIC --group GROUP [--from-beginning] [--until-end]
-                [--max-messages N] [--isolation LEVEL] [OUTPUT] [--data DIR]
+            \(RootCommand.programName) consume TOPIC [--from-beginning | --offset OFFSET]
+                [--partition P]… [--until-end] [--max-messages N]
+                [--isolation LEVEL] [OUTPUT] [--data DIR]
+            \(RootCommand.programName) consume TOPIC --group GROUP [--from-beginning]
+                [--until-end] [--max-messages N] [--isolation LEVEL] [OUTPUT]
+                [--data DIR]
             """,
         discussion: """
             Prints the values of committed records, one a line, as they come, until Ctrl-C; each \
@@ -197,7 +199,8 @@ struct OutputOptions: ParsableArguments {
         ]
         guard ways.filter({ $0 }).count <= 1 else {
             throw ValidationError(
-                "--json, --format, --property, and --key-separator with --headers exclude each other")
+                "--json, --format, --property, and --key-separator with --headers exclude each other"
+            )
         }
         if json, nullMarker != nil { throw ValidationError("--null-marker is not for --json") }
         _ = try recordFormat()

@@ -8,8 +8,8 @@ struct ProduceCommand: ParsableCommand {
         commandName: "produce",
         abstract: "Writes records to a topic: lines, or the rows of a CSV file.",
         usage: """
-            \(RootCommand.programName) produce TOPIC [FILE] [--key-separator TEXT] [--headers] [--key KEY]
-                [--null-marker TEXT] [SENDING] [--data DIR]
+            \(RootCommand.programName) produce TOPIC [FILE] [--key-separator TEXT | --key KEY]
+                [--headers] [--null-marker TEXT] [SENDING] [--data DIR]
             \(RootCommand.programName) produce TOPIC --csv FILE[.gz] [--key-columns COL[,COL…]]
                 [--timestamp-column COL] [--sort] [SENDING] [--data DIR]
             """,
@@ -86,7 +86,8 @@ struct ProduceCommand: ParsableCommand {
 
     @OptionGroup(title: "Sending") var sending: SendOptions
 
-    @Flag(help: "One JSON object on standard output at the end: topic, records, dropped, elapsed_ms.")
+    @Flag(
+        help: "One JSON object on standard output at the end: topic, records, dropped, elapsed_ms.")
     var json = false
 
     @OptionGroup var data: DataOption

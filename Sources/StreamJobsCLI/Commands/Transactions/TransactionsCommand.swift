@@ -83,7 +83,8 @@ struct TransactionsCommand: ParsableCommand {
             commandName: "abort", abstract: "Aborts an open transaction and fences its producer.",
             usage: """
                 \(RootCommand.programName) transactions abort ID [--json] [--data DIR]
-                \(RootCommand.programName) transactions abort --producer-id N [--force] [--json] [--data DIR]
+                \(RootCommand.programName) transactions abort --producer-id N [--force] [--json]
+                    [--data DIR]
                 """,
             discussion: """
                 What a job decides is named by its producer id; it is refused where a state has decided \
