@@ -51,7 +51,11 @@ struct LogModel {
     var topics: [String: [PartitionModel]] = [:]
 
     subscript(name: TopicPartition) -> PartitionModel {
-        get { topics[name.topic]?[Int(name.partition.rawValue)] ?? PartitionModel() }
+        get {
+            let partitions = topics[name.topic] ?? []
+            let number = Int(name.partition.rawValue)
+            return number < partitions.count ? partitions[number] : PartitionModel()
+        }
         set { topics[name.topic]?[Int(name.partition.rawValue)] = newValue }
     }
 }
