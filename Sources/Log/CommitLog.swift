@@ -36,6 +36,8 @@ public final class CommitLog: Sendable {
         /// An owner's, until it has closed the log.
         var lock: DirectoryLock?
         var partitions: [TopicPartition: Partition] = [:]
+        /// Producer ids that may be given without writing the catalogue.
+        var producerIDs: Range<Int64> = 0..<0
         /// Where partitions begin, if not at their first segment.
         var startOffsets: [TopicPartition: Offset] = [:]
         var isClosed = false
@@ -78,11 +80,17 @@ public final class CommitLog: Sendable {
         try requireOwner("give a producer id")
         return try contents.withLock { contents in
             try requireOpen(contents)
-            var catalog = contents.catalog
-            let first = catalog.takeProducerIDs(count)
-            try catalog.write(to: directory, in: files)
-            contents.catalog = catalog
-            return first
+            if contents.producerIDs.count < count {
+                // A block is taken at a time; what a stop leaves of it nobody gets.
+                let block = max(count, Limits.producerIDBlock)
+                var catalog = contents.catalog
+                let first = catalog.takeProducerIDs(block)
+                try catalog.write(to: directory, in: files)
+                contents.catalog = catalog
+                contents.producerIDs = first..<first + Int64(block)
+            }
+            defer { contents.producerIDs = contents.producerIDs.dropFirst(count) }
+            return contents.producerIDs.lowerBound
         }
     }
 

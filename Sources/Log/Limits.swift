@@ -61,6 +61,9 @@ public enum Limits {
     public static let topicNameCharactersMax = 249
     /// Partitions of one topic; each is a directory with an open file.
     public static let partitionsMax = 10_000
+    /// Producer ids that are taken from the catalogue at once, each time with its file (Kafka: blocks of
+    /// 1000).
+    static let producerIDBlock = 1000
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.

@@ -91,9 +91,13 @@ struct TopicCatalogTests {
         try withOwner { log throws in
             #expect(log.topics == made.reversed())
             #expect(Set(made.map(\.id)).count == 2)
-            #expect(try log.takeProducerIDs(1) == 5)
+            #expect(try log.takeProducerIDs(1) >= 5, "what a stop leaves of a block nobody gets")
         }
-        try withOwner { log throws in #expect(try log.takeProducerIDs(1) == 6) }
+        try withOwner { log throws in
+            let first = try log.takeProducerIDs(2000)
+            #expect(first >= 6)
+            #expect(try log.takeProducerIDs(1) == first + 2000)
+        }
     }
 
     /// Cut anywhere, or with any byte changed: never other topics than were made, never fewer.

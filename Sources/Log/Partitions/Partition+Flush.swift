@@ -7,7 +7,19 @@ extension Partition {
     /// When it returns everything appended before the call survives a power loss. Threads that call at
     /// the same time share a flush. A failure refuses all further writes: the kernel has dropped the
     /// pages, and a second flush would lie.
-    package func flush() throws { try Self.flush([self]) }
+    package func flush() throws {
+        let target = try state.withLock { state in
+            try requireWritable(state)
+            return state.ends.flushed == state.ends.logEnd ? nil : state.ends.logEnd.rawValue
+        }
+        guard let target else { return }
+        // Those who wait do so once, for data and recovery point together.
+        try flushes.reach(target) {
+            guard let end = try flushData() else { return target }
+            try setPoints([(self, end)])
+            return end.rawValue
+        }
+    }
 
     /// Flushes several partitions of one log, which share the flush of their recovery points. Where it
     /// throws, some of them may have been flushed.
@@ -16,9 +28,13 @@ extension Partition {
         for partition in partitions {
             if let end = try partition.flushData() { flushed.append((partition, end)) }
         }
-        guard let first = flushed.first?.partition else { return }
+        try flushed.first?.partition.setPoints(flushed)
+    }
+
+    /// The second half of a flush.
+    private func setPoints(_ flushed: [(partition: Partition, end: Offset)]) throws {
         do {
-            try first.environment.recoveryPoints?.set(
+            try environment.recoveryPoints?.set(
                 flushed.map { .init(key: $0.recoveryKey, flushed: $1) })
         } catch let failure as LogError where failure.code != .noSpace {
             for (partition, _) in flushed { partition.state.withLock { $0.failure = failure } }
@@ -34,7 +50,7 @@ extension Partition {
             return (state.ends.logEnd, state.ends.flushed == state.ends.logEnd)
         }
         guard !isFlushed else { return nil }
-        return Offset(try flushes.reach(target.rawValue) { try flushSegments().rawValue })
+        return Offset(try dataFlushes.reach(target.rawValue) { try flushSegments().rawValue })
     }
 
     private func flushSegments() throws -> Offset {

@@ -16,9 +16,11 @@ package final class Partition: Sendable {
     let access: CommitLog.Access
     let environment: LogEnvironment
     let signals = AppendSignals()
-    let state: Mutex<State>
+    let state: Locked<State>
     /// The kernel reports a failed write-back once, so that of several flushes at a time one would hear
     /// that all is well: there is one at a time, and it is shared.
+    let dataFlushes: SharedFlush
+    /// Those of data and recovery point.
     let flushes: SharedFlush
     /// Held by what rewrites the files beside the segments: checkpoints, retention, compaction. Taken
     /// before `state`.
@@ -64,8 +66,9 @@ package final class Partition: Sendable {
         self.directory = directory
         self.access = access
         self.environment = environment
+        dataFlushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
-        state = Mutex(recovered)
+        state = Locked(recovered)
         self.maintenance = Mutex(maintenance)
     }
 

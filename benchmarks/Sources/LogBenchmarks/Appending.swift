@@ -61,7 +61,7 @@ enum Appending {
 
     /// Many producers, each of which waits for its own record to be on the disk.
     static func groupCommit(_ report: Report) throws {
-        let perProducer = 60
+        let perProducer = 200
         let many = 64
         let (values, floors) = try alternate(3) {
             try flushRate(producers: many, each: perProducer)
