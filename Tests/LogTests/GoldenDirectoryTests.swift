@@ -7,6 +7,7 @@ import StreamJobsLog
 import TestSupport
 import Testing
 
+@Suite(.serialized)
 struct GoldenDirectoryTests {
     private static let golden = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "Golden/data-1").path
@@ -26,7 +27,6 @@ struct GoldenDirectoryTests {
         try settings.set("index.interval.bytes", to: "100")
         try settings.set("retention.bytes", to: "123456")
         try log.createTopic("golden", partitions: 2, settings: settings)
-        _ = try log.takeProducerIDs(10)
         let partition = try log.partition(name)
         for number in 0..<5 { try append(number, to: partition) }
         try partition.append(
@@ -119,7 +119,7 @@ struct GoldenDirectoryTests {
         let offset = try partition.append(
             ["once"], producer: ProducerStamp(id: 4, epoch: 0), sequence: 0)
         #expect(offset == Offset(15))
-        #expect(try log.takeProducerIDs(1) == 10)
+        #expect(try log.takeProducerIDs(1) == 6, "behind those that are known")
     }
 
     @Test func `a directory of version 1 is read`() throws {

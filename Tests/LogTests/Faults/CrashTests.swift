@@ -59,7 +59,7 @@ extension FaultTests {
             for number in 0...operations.count {
                 // Each of them would be too many.
                 if number % 40 == 7 {
-                    let check = CrashCheck(workload, at: number, isPowerLoss: false)
+                    var check = CrashCheck(workload, at: number, isPowerLoss: false)
                     try check.crashRecovery(
                         of: disk, "kill at \(number)", everyOperation: true, &random)
                     check = CrashCheck(workload, at: number, isPowerLoss: true)
