@@ -90,6 +90,9 @@ let package = Package(
             name: "jobrunner", dependencies: ["FlightJobs", "StreamJobs", "StreamJobsCLI"],
             swiftSettings: settings),
 
+        .executableTarget(
+            name: "log-crasher", dependencies: ["StreamJobsLog"], path: "Tests/LogCrasher",
+            swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],

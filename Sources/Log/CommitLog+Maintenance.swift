@@ -17,7 +17,7 @@ extension CommitLog {
         for partition in partitions where !isStopping {
             attempt("flush \(partition.name)") { try partition.flushInBackground() }
             attempt("remove old records of \(partition.name)") {
-                try partition.retain(now: now) { try noteStart(of: partition.name, $0) }
+                try partition.retain(now: now) { try noteStart(of: partition, $0) }
             }
         }
     }

@@ -13,6 +13,7 @@ extension Partition {
         try maintenance.withLock { maintenance in
             let isNew = try state.withLock { state in
                 try requireWritable(state)
+                try requireOpen(state)
                 guard offset <= state.ends.lastStable else {
                     throw LogError(
                         .offsetOutOfRange,
@@ -22,6 +23,9 @@ extension Partition {
                 return offset > state.ends.start
             }
             guard isNew else { return }
+            // A power loss must neither leave a beginning behind the end (what is appended then would be
+            // below it, and gone with the opening after) nor make undecided again what is removed.
+            try flush()
             try note(offset)
             try removeSegments(below: offset, &maintenance)
         }
@@ -34,9 +38,14 @@ extension Partition {
         try maintenance.withLock { maintenance in
             let (start, noted) = try state.withLock { state in
                 try requireWritable(state)
+                try requireOpen(state)
                 return (try state.retentionStart(now: now) ?? state.ends.start, state.ends.start)
             }
-            if start > noted { try note(start) }
+            if start > noted {
+                // The markers of what is removed as well.
+                try flush()
+                try note(start)
+            }
             // Also what a crash has left below the start.
             return try removeSegments(below: start, &maintenance)
         }
@@ -56,7 +65,11 @@ extension Partition {
         maintenance.manifest.removeAll { bases.contains($0.baseOffset) }
         maintenance.checkpointBytes = maintenance.manifest.reduce(0) { $0 + $1.byteCount }
         if !maintenance.manifest.isEmpty {
-            try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
+            do {
+                try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
+            } catch let failure as LogError where failure.code == .noSpace {
+                // Room is what this is to make; opening knows by the start what was removed.
+            }
         }
         try SegmentRemoval.remove(removed, from: directory, in: files)
         return removed.count

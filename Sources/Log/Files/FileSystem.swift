@@ -85,7 +85,13 @@ package final class FileSystem: Sendable {
         guard let stream = opendir(path) else { throw systemError("read directory", path) }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            // It says nil at the end and for a failure: a name that is not told of is a segment lost.
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw systemError("read directory", path) }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

@@ -34,8 +34,9 @@ extension Partition {
     /// The second half of a flush.
     private func setPoints(_ flushed: [(partition: Partition, end: Offset)]) throws {
         do {
-            try environment.recoveryPoints?.set(flushed.map { ($0.recoveryKey, $1) })
-        } catch let failure as LogError {
+            try environment.recoveryPoints?.set(
+                flushed.map { .init(key: $0.recoveryKey, flushed: $1) })
+        } catch let failure as LogError where failure.code != .noSpace {
             for (partition, _) in flushed { partition.state.withLock { $0.failure = failure } }
             throw failure
         }

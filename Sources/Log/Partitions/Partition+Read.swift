@@ -26,6 +26,8 @@ struct ReadPlan {
     let mayHaveGaps: Bool
     /// Where the next segment begins; nil in the last one.
     let nextSegment: Offset?
+    /// Of the batch at `position`.
+    let firstBatch: KnownBatch
 }
 
 extension Partition {
@@ -37,7 +39,7 @@ extension Partition {
             guard let place = try place(of: offset, isolation) else { return nil }
             let segment = place.segment
             do {
-                let position = try segment.position(atOrBefore: offset)
+                let (position, batch) = try segment.position(atOrBefore: offset)
                 var hidden =
                     isolation == .readUncommitted
                     ? [] : try aborted(from: offset, in: segment, upTo: place.upTo)
@@ -47,11 +49,19 @@ extension Partition {
                 return ReadPlan(
                     file: try segment.log(), position: position,
                     byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
-                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment)
+                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment,
+                    firstBatch: batch)
             } catch let damage as DamagedIndex {
-                try rebuildIndexes(damage)
+                if isListed(segment) { try rebuildIndexes(damage) }
+            } catch let error as LogError where error.code == .io {
+                // Removed between the look at the list and at its files: the offset is out of range now.
+                if isListed(segment) { throw error }
             }
         }
+    }
+
+    private func isListed(_ segment: Segment) -> Bool {
+        state.withLock { state in state.segments.contains { $0 === segment } }
     }
 
     /// A segment as it is when a reader asks for it.
@@ -115,7 +125,7 @@ extension Partition {
             do {
                 start = try segment.offset(before: timestamp)
             } catch let damage as DamagedIndex {
-                try rebuildIndexes(damage)
+                if isListed(segment) { try rebuildIndexes(damage) }
                 return try offset(atOrAfter: timestamp)
             }
             let cursor = PartitionCursor(
@@ -142,9 +152,18 @@ extension Partition {
         guard access == .owner else { return }
         environment.options.notify(
             "\(damage.path) was damaged or missing and was made again from its segment")
-        try maintenance.withLock { maintenance in
+        maintenance.withLock { maintenance in
             maintenance.manifest.removeAll { $0.baseOffset == base }
-            try checkpoint(&maintenance)
+            // Reading goes on from memory: a disk that is full, a log that was closed or that refuses
+            // writes does not hinder it.
+            guard state.withLock({ !$0.isClosed && !$0.isDeleted && $0.failure == nil }) else {
+                return
+            }
+            do {
+                try checkpoint(&maintenance)
+            } catch {
+                environment.options.notify("could not write \(damage.path) again: \(error)")
+            }
         }
     }
 

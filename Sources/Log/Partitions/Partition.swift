@@ -37,8 +37,10 @@ package final class Partition: Sendable {
         var hasNewNames = false
         /// Set by a failed flush or an undo that failed: what is on the disk is unknown from then on.
         var failure: LogError?
-        /// The log was closed, or the topic deleted.
+        /// The log was closed.
         var isClosed = false
+        /// The topic was deleted.
+        var isDeleted = false
 
         var active: Segment { segments[segments.count - 1] }
     }
@@ -102,8 +104,26 @@ package final class Partition: Sendable {
         state.withLock { $0.producers.epoch(of: producerID) }
     }
 
-    /// The topic was deleted: nothing more is written.
-    func retire() { state.withLock { $0.isClosed = true } }
+    var highestProducerID: Int64? { state.withLock { $0.producers.highestID } }
+
+    /// What `recovery-points` does not know of the partition yet; nil if it knows all.
+    var changeOfRecoveryPoint: RecoveryPoints.Change? {
+        let point = state.withLock {
+            RecoveryPoints.Point(
+                flushed: $0.ends.flushed, start: $0.ends.start, leaderEpoch: $0.leaderEpochs.current
+            )
+        }
+        guard environment.recoveryPoints?.point(of: recoveryKey) != point else { return nil }
+        return RecoveryPoints.Change(
+            key: recoveryKey, flushed: point.flushed, start: point.start,
+            leaderEpoch: point.leaderEpoch)
+    }
+
+    /// The topic is being deleted: nothing more is written, and when it returns nothing is being
+    /// rewritten in the directory either.
+    func retire(_ isDeleted: Bool) {
+        maintenance.withLock { _ in state.withLock { $0.isDeleted = isDeleted } }
+    }
 
     // MARK: Waiting
 
@@ -127,6 +147,13 @@ package final class Partition: Sendable {
     func requireOpen(_ state: borrowing State) throws {
         guard !state.isClosed else {
             throw LogError(.readOnly, "\(name) takes no more writes: the log was closed")
+        }
+        try requireTopic(state)
+    }
+
+    func requireTopic(_ state: borrowing State) throws {
+        guard !state.isDeleted else {
+            throw LogError(.noSuchTopic, "\(name) takes no more writes: the topic was deleted")
         }
     }
 }

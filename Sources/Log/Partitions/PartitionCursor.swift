@@ -271,7 +271,8 @@ package final class PartitionCursor {
             makeRoom(for: wanted)
             fetched = try plan.file.read(
                 into: UnsafeMutableRawBufferPointer(rebasing: memory[..<wanted]), at: start)
-            let (skipped, needed) = try findBatch()
+            let (skipped, needed) = try findBatch(
+                start == plan.position ? plan.firstBatch : .unknown)
             if skipped + needed <= fetched {
                 batchStart = skipped
                 return true
@@ -303,14 +304,15 @@ package final class PartitionCursor {
 
     /// Where in the bytes fetched the batch with `position` begins, and how many bytes have to be there
     /// to read it, as far as is known.
-    private func findBatch() throws -> (skipped: Int, needed: Int) {
+    private func findBatch(_ first: KnownBatch) throws -> (skipped: Int, needed: Int) {
         var skipped = 0
         var nextOffset: Int64 = 0
         while skipped < fetched {
             do {
                 let header = try BatchHeader(
                     UnsafeRawBufferPointer(rebasing: memory[skipped..<fetched]))
-                guard header.baseOffset >= nextOffset else {
+                guard header.baseOffset >= nextOffset, skipped > 0 || first.isTrue(of: header)
+                else {
                     throw MalformedBatch.field("base offset is \(header.baseOffset)")
                 }
                 nextOffset = header.nextOffset

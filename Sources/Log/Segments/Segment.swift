@@ -238,14 +238,20 @@ final class Segment: Sendable {
 
     // MARK: Looking up
 
-    /// A position of a batch at or before the one that holds `offset`. Throws `DamagedIndex`.
-    func position(atOrBefore offset: Offset) throws -> Int {
+    /// A position of a batch at or before the one that holds `offset`, and what is known of that batch:
+    /// its checksum leaves its offset out. Throws `DamagedIndex`.
+    func position(atOrBefore offset: Offset) throws -> (position: Int, batch: KnownBatch) {
         let wanted = Int64(offset.rawValue - baseOffset.rawValue)
         return try state.withLock { state in
             let entry = try state.index.last(in: path(OffsetEntry.fileSuffix), files) {
                 Int64($0.relativeOffset) <= wanted
             }
-            return entry.map { Int($0.position) } ?? 0
+            guard let entry else {
+                return (0, isCleaned ? .unknown : .begins(at: baseOffset.rawValue))
+            }
+            return (
+                Int(entry.position), .ends(at: baseOffset.rawValue + Int64(entry.relativeOffset))
+            )
         }
     }
 
@@ -291,6 +297,21 @@ extension SegmentIndex {
             let digest = try entries.write(to: path, isOptional: isOptional, in: files)
             self = .memory(entries)
             return digest
+        }
+    }
+}
+
+/// What is known of a batch before it is read.
+enum KnownBatch {
+    case unknown
+    case begins(at: Int64)
+    case ends(at: Int64)
+
+    func isTrue(of header: BatchHeader) -> Bool {
+        switch self {
+        case .unknown: true
+        case .begins(let offset): header.baseOffset == offset
+        case .ends(let offset): header.nextOffset - 1 == offset
         }
     }
 }

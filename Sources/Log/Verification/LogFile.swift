@@ -234,16 +234,19 @@ package struct LogFile: Sendable {
     package struct RecoveryPointLine: Sendable {
         package let topicID: TopicID
         package let partition: PartitionID
-        package let offset: Offset
+        package let flushed: Offset
+        package let start: Offset
+        package let leaderEpoch: Int32
         package let writeNumber: Int64
     }
 
     package func recoveryPoints() throws -> [RecoveryPointLine] {
         try RecoveryPoints.slots(inFile: path, files).compactMap { slot in
-            slot.map {
+            slot.key.map { key in
                 RecoveryPointLine(
-                    topicID: $0.key.topicID, partition: $0.key.partition, offset: $0.offset,
-                    writeNumber: $0.writeNumber)
+                    topicID: key.topicID, partition: key.partition, flushed: slot.point.flushed,
+                    start: slot.point.start, leaderEpoch: slot.point.leaderEpoch,
+                    writeNumber: slot.writeNumber)
             }
         }
     }

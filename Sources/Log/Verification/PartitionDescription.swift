@@ -25,7 +25,7 @@ extension CommitLog {
         if access == .observer {
             let path = directory + RecoveryPoints.fileName
             for slot in try RecoveryPoints.slots(inFile: path, files) {
-                if let slot { points[slot.key] = slot.offset }
+                if let key = slot.key { points[key] = slot.point.flushed }
             }
         }
         return try topic.partitions.map { name in

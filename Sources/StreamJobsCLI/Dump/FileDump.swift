@@ -192,13 +192,16 @@ struct FileDump {
                         field: "topic_id", string: line.topicID.description, to: &text)
                     JSONText.append(
                         field: "partition", number: line.partition.rawValue, to: &text)
-                    JSONText.append(field: "offset", number: line.offset.rawValue, to: &text)
+                    JSONText.append(field: "flushed", number: line.flushed.rawValue, to: &text)
+                    JSONText.append(field: "start", number: line.start.rawValue, to: &text)
+                    JSONText.append(field: "leader_epoch", number: line.leaderEpoch, to: &text)
                     JSONText.append(field: "write_number", number: line.writeNumber, to: &text)
                 }
             } else {
                 output.write(
-                    "topicId: \(line.topicID) partition: \(line.partition) offset: \(line.offset) "
-                        + "writeNumber: \(line.writeNumber)\n")
+                    "topicId: \(line.topicID) partition: \(line.partition) "
+                        + "flushed: \(line.flushed) start: \(line.start) "
+                        + "leaderEpoch: \(line.leaderEpoch) writeNumber: \(line.writeNumber)\n")
             }
         }
     }
