@@ -189,6 +189,50 @@ struct VerificationTests {
         #expect(try damages().first?.position == 0)
     }
 
+    @Test func `a file of leader epochs that is missing or old is found`() throws {
+        for _ in 0..<3 { try log.withPartition(isClean: false) { try $0.append("value") } }
+        #expect(try damages().isEmpty)
+        let path = log.directory.path + "/t-0/leader-epoch-checkpoint"
+        let good = try readFile(path)
+        try writeFile(path, Array("0\n1\n0 0\n".utf8))
+        #expect(try damages().map(\.path) == [path])
+        #expect(try damages().first?.message.contains("older state") == true)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try damages().map(\.path) == [path])
+        _ = try log.directory.file("t-0/leader-epoch-checkpoint", good)
+        #expect(try damages().isEmpty)
+    }
+
+    @Test func `a recovery point is missed when neither of its copies is right`() throws {
+        for _ in 0..<3 {
+            try log.withPartition { partition in
+                try partition.append("value")
+                try partition.flush()
+            }
+        }
+        let path = log.directory.path + "/recovery-points"
+        var bytes = try readFile(path)
+        bytes[4096 + 30] ^= 1
+        try writeFile(path, bytes)
+        #expect(try damages().filter { $0.path == path }.isEmpty)
+        bytes[8192 + 30] ^= 1
+        try writeFile(path, bytes)
+        let found = try damages()
+        #expect(found.first?.path == path && found.first?.position == 4096)
+    }
+
+    @Test func `a record of the log's own topics that says nothing is found`() throws {
+        try log.withOwner { owner, _ in
+            try owner.createTopic(TransactionTopic.name, partitions: 1, isInternal: true)
+            let name = TopicPartition(TransactionTopic.name, PartitionID(0))
+            let batch = BatchBuilder()
+            // An id of nine characters of which there is none.
+            try batch.append(key: [0, 0, 0, 9], value: [0], timestamp: Timestamp(milliseconds: 0))
+            try withExtendedLifetime(batch) { _ = try owner.partition(name).append(batch.seal()) }
+        }
+        #expect(try damages().map(\.path) == [log.directory.path + "/__transaction_state"])
+    }
+
     @Test func `a directory that is none is refused`() throws {
         var verifier = LogVerifier(log.directory.path + "/none")
         #expect {

@@ -194,8 +194,8 @@ final class RecoveryPoints: Sendable {
 
     // MARK: Format
 
-    /// The slots of a file that somebody else writes, without key where one is free or in neither copy
-    /// right; empty if there is no file. Throws `newerFormat` or `corrupted`.
+    /// The slots of a file that somebody else writes; empty if there is none. Throws `newerFormat` or
+    /// `corrupted`.
     static func slots(inFile path: String, _ files: FileSystem) throws -> [Slot] {
         guard let bytes = try files.bytes(of: path) else { return [] }
         try checkHeader(bytes, path)

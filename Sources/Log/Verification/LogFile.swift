@@ -242,9 +242,9 @@ package struct LogFile: Sendable {
 
     package func recoveryPoints() throws -> [RecoveryPointLine] {
         try RecoveryPoints.slots(inFile: path, files).compactMap { slot in
-            slot.key.map {
+            slot.key.map { key in
                 RecoveryPointLine(
-                    topicID: $0.topicID, partition: $0.partition, flushed: slot.point.flushed,
+                    topicID: key.topicID, partition: key.partition, flushed: slot.point.flushed,
                     start: slot.point.start, leaderEpoch: slot.point.leaderEpoch,
                     writeNumber: slot.writeNumber)
             }

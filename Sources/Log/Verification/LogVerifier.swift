@@ -54,7 +54,33 @@ package struct LogVerifier {
             }
         }
         try progress(state)
+        // Where batches are damaged already, the records that they held need not be missed again.
+        for finding in summary.damageCount == 0 ? verifyInternalTopics() : [] {
+            summary.add(finding)
+            try found(finding)
+        }
         return summary
+    }
+
+    /// The log's own topics hold records of fixed forms.
+    private func verifyInternalTopics() -> [LogFinding] {
+        let readers: [(topic: String, read: (CommitLog) throws -> Void)] = [
+            (TransactionTopic.name, { _ = try $0.transactions.list() }),
+            (OffsetsTopic.name, { _ = try $0.groups.list() }),
+        ]
+        return readers.compactMap { topic, read in
+            do {
+                try read(try CommitLog.open(directory, as: .observer))
+                return nil
+            } catch let error as LogError where error.code == .corrupted {
+                return LogFinding(
+                    kind: .damage, path: "\(directory)/\(topic)", position: nil, offset: nil,
+                    message: error.message)
+            } catch {
+                // A partition that the owner is replacing: it was verified by itself.
+                return nil
+            }
+        }
     }
 
     private func byteCount(of name: TopicPartition) throws -> Int {
@@ -70,7 +96,7 @@ package struct LogVerifier {
         var topics: [String: Topic] = [:]
         var partitions: Set<TopicPartition> = []
         var startOffsets: [TopicPartition: Offset] = [:]
-        var points: [RecoveryPoints.Key: Offset]?
+        var points: [RecoveryPoints.Key: RecoveryPoints.Point] = [:]
         var wasClean = false
     }
 
@@ -134,13 +160,14 @@ package struct LogVerifier {
         }
     }
 
-    private func readPoints(_ damage: (Int, String) -> Void) throws -> [RecoveryPoints.Key: Offset]?
+    private func readPoints(_ damage: (Int, String) -> Void) throws
+        -> [RecoveryPoints.Key: RecoveryPoints.Point]
     {
         let path = directory + RecoveryPoints.fileName
-        guard let bytes = try files.bytes(of: path) else { return nil }
-        var points: [RecoveryPoints.Key: Offset] = [:]
+        guard let bytes = try files.bytes(of: path) else { return [:] }
+        var points: [RecoveryPoints.Key: RecoveryPoints.Point] = [:]
         let slots = try RecoveryPoints.slots(inFile: path, files)
-        for slot in slots { if let key = slot.key { points[key] = slot.point.flushed } }
+        for slot in slots { if let key = slot.key { points[key] = slot.point } }
         for index in 0..<RecoveryPoints.slotCount(in: bytes.count)
         where index >= slots.count || slots[index].key == nil {
             for copy in 0...1 {
@@ -172,12 +199,13 @@ package struct LogVerifier {
                 ? known.startOffsets : try StartOffsets.read(directory, in: files)
             let topic = known.topics[name.topic]
             let point = topic.flatMap {
-                points?[RecoveryPoints.Key(topicID: $0.id, partition: name.partition)]
+                points[RecoveryPoints.Key(topicID: $0.id, partition: name.partition)]
             }
             var partition = PartitionVerification(
                 name: name, directory: path, files: files,
-                settings: topic?.settings ?? TopicSettings(), startOffset: starts[name],
-                recoveryPoint: point, wasClean: known.wasClean)
+                settings: topic?.settings ?? TopicSettings(),
+                startOffset: point?.start ?? starts[name], recoveryPoint: point?.flushed,
+                leaderEpoch: point?.leaderEpoch ?? 0, wasClean: known.wasClean)
             try partition.verify(progress: progress)
             if try partition.isWhole || before == state(of: path) { return partition }
             if try topic != nil && !isThere(name) { return nil }

@@ -12,6 +12,8 @@ struct PartitionVerification {
     let startOffset: Offset?
     /// Everything below was flushed; nil if that is not known.
     let recoveryPoint: Offset?
+    /// Of the last opening.
+    let leaderEpoch: Int32
     /// The log was closed in order.
     let wasClean: Bool
 
@@ -38,7 +40,7 @@ struct PartitionVerification {
 
     init(
         name: TopicPartition, directory: String, files: FileSystem, settings: TopicSettings,
-        startOffset: Offset?, recoveryPoint: Offset?, wasClean: Bool
+        startOffset: Offset?, recoveryPoint: Offset?, leaderEpoch: Int32, wasClean: Bool
     ) {
         self.name = name
         self.directory = directory
@@ -46,6 +48,7 @@ struct PartitionVerification {
         self.settings = settings
         self.startOffset = startOffset
         self.recoveryPoint = recoveryPoint
+        self.leaderEpoch = leaderEpoch
         self.wasClean = wasClean
     }
 
@@ -56,7 +59,7 @@ struct PartitionVerification {
         }
         let names = try files.names(in: directory)
         noteLeftovers(names)
-        let bases = names.compactMap { Segment.baseOffset(ofFileNamed: $0) }.sorted()
+        let bases = existing(names)
         guard let first = bases.first else {
             return damage(
                 directory, "it has lost its segments: put the .log files back from a copy")
@@ -102,6 +105,20 @@ struct PartitionVerification {
                 kind: .note, path: path, position: position, offset: offset, message: message))
     }
 
+    /// The first offsets of the segments, without those that were to be removed.
+    private mutating func existing(_ names: [String]) -> [Offset] {
+        let bases = names.compactMap { Segment.baseOffset(ofFileNamed: $0) }.sorted()
+        let start = startOffset ?? .zero
+        let deleted = zip(bases, bases.dropFirst()).prefix { $1 <= start }.map(\.0)
+        for base in deleted {
+            note(
+                directory + "/" + Segment.fileName(base),
+                "it lies below the start offset \(start); it is being removed, or was left by a crash"
+            )
+        }
+        return Array(bases.dropFirst(deleted.count))
+    }
+
     private mutating func noteLeftovers(_ names: [String]) {
         let suffixes = [FileSystem.temporarySuffix, SegmentCleaning.suffix, SegmentRemoval.suffix]
         for name in names where suffixes.contains(where: { name.hasSuffix($0) }) {
@@ -143,6 +160,14 @@ struct PartitionVerification {
     private mutating func readLeaderEpochs() {
         do {
             leaderEpochs = try LeaderEpochs(directory: directory, in: files, mayBeStale: false)
+            guard leaderEpochs.current < leaderEpoch else { return }
+            damage(
+                directory + "/" + LeaderEpochs.fileName,
+                leaderEpochs.isInFile
+                    ? "it ends with epoch \(leaderEpochs.current), but epoch \(leaderEpoch) had begun: "
+                        + "it is of an older state; remove it, and the next opening makes it anew"
+                    : "it is missing; the next opening makes it anew")
+            isEpochWrong = true
         } catch { damage(directory + "/" + LeaderEpochs.fileName, "\(error)") }
     }
 

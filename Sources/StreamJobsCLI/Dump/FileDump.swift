@@ -199,9 +199,9 @@ struct FileDump {
                 }
             } else {
                 output.write(
-                    "topicId: \(line.topicID) partition: \(line.partition) flushed: \(line.flushed) "
-                        + "start: \(line.start) leaderEpoch: \(line.leaderEpoch) "
-                        + "writeNumber: \(line.writeNumber)\n")
+                    "topicId: \(line.topicID) partition: \(line.partition) "
+                        + "flushed: \(line.flushed) start: \(line.start) "
+                        + "leaderEpoch: \(line.leaderEpoch) writeNumber: \(line.writeNumber)\n")
             }
         }
     }

@@ -12,14 +12,14 @@ struct SendOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "When records count as sent: none (0), written (1: they survive the process), flushed (all: "
-                + "they survive a power loss).", valueName: "acks"),
+                + "they survive a power loss). (default: flushed)", valueName: "acks"),
         transform: AcksArgument.parse)
     var acks = AcksArgument(acks: .flushed)
 
     @Option(
         name: [.customShort("z"), .long, .customLong("compression-codec")],
         help: ArgumentHelp(
-            "none, gzip, snappy, lz4 or zstd.", valueName: "codec"),
+            "none, gzip, snappy, lz4 or zstd. (default: none)", valueName: "codec"),
         transform: CompressionArgument.parse)
     var compression = CompressionArgument(type: .none)
 

@@ -65,7 +65,8 @@ struct ConsumeCommand: ParsableCommand {
     @Option(
         name: [.long, .customLong("isolation-level")],
         help: ArgumentHelp(
-            "read_committed, or read_uncommitted: also what is undecided or was aborted.",
+            "read_committed, or read_uncommitted: also what is undecided or was aborted. (default: "
+                + "read_committed)",
             valueName: "level"),
         transform: IsolationArgument.parse)
     var isolation = IsolationArgument(isolation: .readCommitted)

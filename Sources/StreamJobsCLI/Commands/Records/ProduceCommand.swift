@@ -45,7 +45,7 @@ struct ProduceCommand: ParsableCommand {
         help: ArgumentHelp("The key of every record.", valueName: "key"))
     var key: String?
 
-    @Flag(help: "A line begins with headers and a tab, as name:value,name:value.")
+    @Flag(help: "A line begins with its headers and a tab, as name:value,name:value.")
     var headers = false
 
     @Option(
