@@ -58,8 +58,8 @@ let package = Package(
             ],
             path: "Sources/Compression", swiftSettings: settings),
         .target(
-            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum"], path: "Sources/Log",
-            swiftSettings: settings),
+            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum", "StreamJobsCompression"],
+            path: "Sources/Log", swiftSettings: settings),
         .target(
             name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
             swiftSettings: settings),
@@ -92,7 +92,10 @@ let package = Package(
             name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "LogTests", dependencies: ["StreamJobsChecksum", "StreamJobsLog", "TestSupport"],
+            name: "LogTests",
+            dependencies: [
+                "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],

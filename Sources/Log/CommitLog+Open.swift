@@ -61,7 +61,10 @@ extension CommitLog {
             LogEnvironment(
                 files: files, options: options,
                 recoveryPoints: try RecoveryPoints(directory, in: files)),
-            Contents(catalog: catalog, lock: lock, startOffsets: startOffsets))
+            Contents(
+                catalog: catalog, lock: lock, startOffsets: startOffsets,
+                cleanerOffsets: try CleanerOffsets.read(
+                    directory, in: files, notify: options.notify)))
         try log.recover()
         if options.isMaintained { log.startMaintainer() }
         return log

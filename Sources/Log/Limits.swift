@@ -31,6 +31,17 @@ public enum Limits {
     public static let partitionsMax = 10_000
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
+    /// Bytes that the records of one batch may have when decompressed: what a reader allocates at most,
+    /// whatever a batch claims. A batch of the largest size that is compressed 128 times.
+    public static let decompressedBatchBytesMax = 128 * 1024 * 1024
+    /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for
+    /// all partitions together; more keys than that take several passes.
+    static let compactionKeysBytesMax = 64 * 1024 * 1024
+    /// Bytes that compaction reads or writes between two looks at whether it is to stop and whether other
+    /// background work is due.
+    static let compactionStepBytes = 1024 * 1024
+    /// Time before a compaction that has failed is tried again: a full disk is not filled anew each second.
+    static let compactionRetryInterval = Duration.seconds(60)
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.
     static let maintenanceInterval = Duration.seconds(1)
 }

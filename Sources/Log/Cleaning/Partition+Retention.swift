@@ -27,15 +27,26 @@ extension Partition {
         }
     }
 
-    /// Removes the segments that the topic's settings no longer keep; gives how many those were. The
-    /// active segment stays.
+    /// Removes the segments that the topic's settings no longer keep; gives how many those were. An active
+    /// segment that goes as well is ended first, so that there is always one to append to.
     @discardableResult
     func retain(now: Timestamp, note: (Offset) throws -> Void) throws -> Int {
         try maintenance.withLock { maintenance in
-            let (start, noted) = try state.withLock { state in
+            let (start, noted, hasRolled) = try state.withLock { state in
                 try requireWritable(state)
-                return (try state.retentionStart(now: now) ?? state.ends.start, state.ends.start)
+                let noted = state.ends.start
+                guard let start = try state.retentionStart(now: now) else {
+                    return (noted, noted, false)
+                }
+                // One that is removed now, rather than an empty one again and again.
+                let hasRolled =
+                    start == state.ends.logEnd && state.active.baseOffset < start
+                    && !state.isClosed
+                if hasRolled { try roll(at: start, &state) }
+                return (start, noted, hasRolled)
             }
+            // The new segment is there before the old one goes, and what the old one says of producers.
+            if hasRolled { try checkpoint(&maintenance) }
             if start > noted { try note(start) }
             // Also what a crash has left below the start.
             return try removeSegments(below: start, &maintenance)
@@ -69,7 +80,7 @@ extension Partition.State {
         guard settings.cleanupPolicy.contains(.delete) else { return nil }
         var start: Offset?
         var byteCount = segments.reduce(0) { $0 + $1.byteCount }
-        for segment in segments.dropLast() {
+        for segment in segments where segment.byteCount > 0 {
             // What is undecided, or may still be cut by a crash, is nobody's to remove.
             guard segment.nextOffset <= min(ends.lastStable, ends.flushed) else { break }
             let isTooMuch = settings.retentionBytes.map { byteCount - segment.byteCount >= $0 }

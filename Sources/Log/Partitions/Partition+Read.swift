@@ -31,31 +31,72 @@ extension Partition {
     /// there and never will be.
     func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
         if access == .observer { try refresh() }
+        var attempts = 0
         while true {
-            let found = try state.withLock { state -> (Segment, Int, Offset, [OpenTransaction])? in
+            // The segment with those behind it: what one says of transactions goes with the records of
+            // the others only as long as none of them was compacted.
+            let found = try state.withLock {
+                state -> (ArraySlice<Segment>, Int, Offset, [OpenTransaction])? in
                 try requireInRange(offset, state.ends)
                 let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
-                guard offset < upTo, let segment = state.segment(holding: offset) else {
+                guard offset < upTo, let index = state.indexOfSegment(holding: offset) else {
                     return nil
                 }
                 let open = isolation == .readDecided ? state.producers.openTransactions : []
-                return (segment, segment.byteCount, upTo, open)
+                return (state.segments[index...], state.segments[index].byteCount, upTo, open)
             }
-            guard let (segment, byteCount, upTo, open) = found else { return nil }
+            guard let (segments, byteCount, upTo, open) = found, let segment = segments.first
+            else { return nil }
             do {
                 let position = try segment.position(atOrBefore: offset)
                 var hidden =
                     isolation == .readUncommitted
-                    ? [] : try aborted(from: offset, in: segment, upTo: upTo)
+                    ? [] : try aborted(from: offset, in: segments, upTo: upTo)
                 hidden += open.map {
                     AbortedRange(producerID: $0.producer.id, first: $0.first, last: upTo)
                 }
+                let file = try segment.log()
+                try requireSame(file, segments, byteCount)
                 return ReadPlan(
-                    file: try segment.log(), position: position, byteCount: byteCount - position,
+                    file: file, position: position, byteCount: byteCount - position,
                     upTo: upTo, aborted: hidden, mayHaveGaps: segment.isCleaned)
             } catch let damage as DamagedIndex {
-                try rebuildIndexes(damage)
+                if isReplaced(segments) { continue }
+                attempts += 1
+                if access == .observer, attempts < Limits.observerAttemptsMax {
+                    try beginAgain()
+                } else {
+                    try rebuildIndexes(damage)
+                }
+            } catch let error as LogError where access == .observer {
+                // The owner may have replaced or removed what an observer knows.
+                attempts += 1
+                guard attempts < Limits.observerAttemptsMax else { throw error }
+                try beginAgain()
             }
+        }
+    }
+
+    /// An observer opens files late: compaction may have put another one under the name.
+    private func requireSame(_ file: File, _ segments: ArraySlice<Segment>, _ byteCount: Int) throws
+    {
+        guard access == .observer, segments.count > 1, try file.byteCount() != byteCount else {
+            return
+        }
+        throw LogError(.corrupted, "\(file.path) has not the \(byteCount) bytes that it had")
+    }
+
+    private func beginAgain() throws {
+        try state.withLock { state in
+            try PartitionFollower.beginAgain(directory, name: name, files, &state)
+        }
+    }
+
+    /// Whether compaction or retention has put other files in the place of some of these.
+    private func isReplaced(_ segments: ArraySlice<Segment>) -> Bool {
+        state.withLock { state in
+            let present = Set(state.segments.map(ObjectIdentifier.init))
+            return !segments.allSatisfy { present.contains(ObjectIdentifier($0)) }
         }
     }
 
@@ -67,15 +108,12 @@ extension Partition {
                 + "\(ends.logEnd)")
     }
 
-    /// Aborted transactions with records at or behind `offset` that lie in `segment`. Their markers may be
-    /// in later segments, but in none behind the first marker that found everything in between decided.
-    private func aborted(from offset: Offset, in segment: Segment, upTo: Offset) throws
-        -> [AbortedRange]
+    /// Aborted transactions with records at or behind `offset` that lie in the first of `segments`. Their
+    /// markers may be in later ones, but in none behind the first marker that found everything in between decided.
+    private func aborted(from offset: Offset, in segments: ArraySlice<Segment>, upTo: Offset)
+        throws -> [AbortedRange]
     {
-        let segments = state.withLock { state in
-            Array(state.segments.drop { $0.baseOffset < segment.baseOffset })
-        }
-        let end = min(segment.nextOffset, upTo)
+        let end = min(segments.first?.nextOffset ?? upTo, upTo)
         var ranges: [AbortedRange] = []
         for later in segments {
             for transaction in try later.abortedTransactions() {
@@ -112,7 +150,7 @@ extension Partition {
     }
 
     /// Makes the indexes of the segment with a damaged one anew from its batches.
-    private func rebuildIndexes(_ damage: DamagedIndex) throws {
+    func rebuildIndexes(_ damage: DamagedIndex) throws {
         let name = damage.path.split(separator: "/").last ?? ""
         let base = Segment.baseOffset(
             ofFileNamed: String(name.prefix(20)) + Segment.logSuffix)
@@ -141,10 +179,9 @@ extension Partition {
 }
 
 extension Partition.State {
-    /// The segment that holds `offset`, or the first behind it where compaction has left a gap.
-    fileprivate borrowing func segment(holding offset: Offset) -> Segment? {
+    /// Of the segment that holds `offset`.
+    fileprivate borrowing func indexOfSegment(holding offset: Offset) -> Int? {
         let index = (segments.lastIndex { $0.baseOffset <= offset }) ?? 0
-        // A segment may end before the next begins.
-        return segments[index...].first { $0.nextOffset > offset }
+        return segments[index...].firstIndex { $0.nextOffset > offset }
     }
 }

@@ -50,6 +50,8 @@ package final class Partition: Sendable {
         var checkpointBytes = 0
         /// The end when the background looked last.
         var endSeen = Offset.zero
+        /// When compaction has failed last, since this process began.
+        var compactionFailure: ContinuousClock.Instant?
     }
 
     init(

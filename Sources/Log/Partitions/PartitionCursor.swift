@@ -15,6 +15,7 @@ package final class PartitionCursor {
     private var aborted: [AbortedRange] = []
     /// No batch at or above is taken from the bytes fetched.
     private var limit = Offset.zero
+    private var mayHaveGaps = false
 
     /// The batch being read.
     private var records: BatchRecords?
@@ -100,8 +101,8 @@ package final class PartitionCursor {
                 batchStart += next.batchByteCount
                 continue
             }
-            // The checksum leaves out the base offset: a gap is damage, not something to read over.
-            guard next.baseOffset <= position.rawValue else {
+            // The checksum leaves out the base offset: where nothing was compacted a gap is damage.
+            guard next.baseOffset <= position.rawValue || mayHaveGaps else {
                 throw damaged(.field("base offset is \(next.baseOffset)"))
             }
             if next.isControl || isAborted(next) {
@@ -166,6 +167,7 @@ package final class PartitionCursor {
         }
         aborted = plan.aborted
         limit = plan.upTo
+        mayHaveGaps = plan.mayHaveGaps
         var start = plan.position
         let end = plan.position + plan.byteCount
         while true {

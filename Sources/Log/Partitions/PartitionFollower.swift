@@ -8,23 +8,60 @@ enum PartitionFollower {
         _ directory: String, name: TopicPartition, _ files: FileSystem,
         _ state: inout Partition.State
     ) throws {
+        guard try !takeIn(directory, name: name, files, &state) else { return }
+        try beginAgain(directory, name: name, files, &state)
+    }
+
+    /// Looks at all files anew, where the owner has replaced or removed some that were known. While it is
+    /// doing that they may not fit together: then nothing changes, and the next look is for more.
+    static func beginAgain(
+        _ directory: String, name: TopicPartition, _ files: FileSystem,
+        _ state: inout Partition.State
+    ) throws {
+        var fresh = Partition.State(
+            settings: state.settings, segments: [], ends: EndOffsets(start: state.ends.start))
+        _ = try takeIn(directory, name: name, files, &fresh)
+        if fresh.ends.logEnd >= state.ends.logEnd { state = fresh }
+    }
+
+    /// False where segments follow that do not follow on: compaction has replaced what is known.
+    private static func takeIn(
+        _ directory: String, name: TopicPartition, _ files: FileSystem,
+        _ state: inout Partition.State
+    ) throws -> Bool {
         if state.segments.isEmpty {
-            guard try begin(directory, name: name, files, &state) else { return }
+            guard try begin(directory, name: name, files, &state) else { return true }
         }
         while true {
-            let scanned = try PartitionRecovery.scanActive(&state)
-            if scanned.damage != nil { try requireUnfinished(scanned, directory, files, &state) }
-            guard let next = try nextSegment(directory, files, state) else { return }
+            let scanned = try scan(directory, files, &state)
+            let end = state.ends.logEnd
+            guard state.active.baseOffset < end else { return true }
+            let path = directory + "/" + Segment.fileName(end)
+            guard try files.exists(path) else {
+                return try !PartitionRecovery.segmentOffsets(directory, files).contains { $0 > end }
+            }
             // It may have been appended to between the scan and the roll.
-            if try PartitionRecovery.scanActive(&state).position > scanned.position { continue }
+            if try scan(directory, files, &state).position > scanned.position { continue }
             state.active.seal()
-            let path = directory + "/" + Segment.fileName(next)
             state.segments.append(
                 Segment(
-                    baseOffset: next, directory: directory, files: files,
+                    baseOffset: end, directory: directory, files: files,
                     log: try File(path, .readOnly, in: files)))
-            state.skip(to: next)
         }
+    }
+
+    private static func scan(
+        _ directory: String, _ files: FileSystem, _ state: inout Partition.State
+    ) throws -> ScanEnd {
+        var scanned = try PartitionRecovery.scanActive(&state, mayHaveGaps: false)
+        guard scanned.damage != nil else { return scanned }
+        let base = state.active.baseOffset
+        if try PartitionRecovery.segmentOffsets(directory, files).contains(where: { $0 > base }) {
+            // It is sealed: compaction may have left gaps.
+            scanned = try PartitionRecovery.scanActive(&state, mayHaveGaps: true)
+        }
+        if scanned.damage != nil { try requireUnfinished(scanned, directory, files, &state) }
+        return scanned
     }
 
     /// Begins with what the last checkpoint vouches for, or with the first segment.
@@ -63,18 +100,6 @@ enum PartitionFollower {
         return false
     }
 
-    private static func nextSegment(
-        _ directory: String, _ files: FileSystem, _ state: borrowing Partition.State
-    ) throws -> Offset? {
-        let end = state.ends.logEnd
-        guard state.active.baseOffset < end else { return nil }
-        if try files.exists(directory + "/" + Segment.fileName(end)) { return end }
-        guard state.active.isCleaned || state.settings.cleanupPolicy.contains(.compact) else {
-            return nil
-        }
-        return try PartitionRecovery.segmentOffsets(directory, files).first { $0 > end }
-    }
-
     /// Throws `corrupted` if something follows a batch that was found not whole. It may have been finished
     /// since the first look; when others follow, it was, and a second look must find it so.
     private static func requireUnfinished(
@@ -88,7 +113,7 @@ enum PartitionFollower {
                 scanned.position + 1, in: file, atOrAbove: end.rawValue)
             || PartitionRecovery.segmentOffsets(directory, files).contains { $0 > end }
         guard isFollowed else { return }
-        let again = try PartitionRecovery.scanActive(&state)
+        let again = try PartitionRecovery.scanActive(&state, mayHaveGaps: false)
         if let damage = again.damage, again.position == scanned.position {
             throw LogError(
                 .corrupted,

@@ -7,9 +7,9 @@
 //        16      1  magic                  2
 //        17      4  CRC-32C                of everything from `attributes` to the end of the batch
 //        21      2  attributes             bits 0-2 compression, 3 timestamp type, 4 transactional,
-//                                          5 control
+//                                          5 control, 6 delete horizon (KIP-534)
 //        23      4  last offset delta
-//        27      8  base timestamp
+//        27      8  base timestamp         with bit 6: when tombstones and markers may go
 //        35      8  max timestamp
 //        43      8  producer id            -1: none
 //        51      2  producer epoch
@@ -50,6 +50,7 @@ package struct BatchHeader {
         static let logAppendTime = Attributes(rawValue: 1 << 3)
         static let transactional = Attributes(rawValue: 1 << 4)
         static let control = Attributes(rawValue: 1 << 5)
+        static let deleteHorizon = Attributes(rawValue: 1 << 6)
         var compression: Int { Int(rawValue & 0b111) }
     }
 
@@ -70,6 +71,10 @@ package struct BatchHeader {
     package var nextOffset: Int64 { baseOffset + Int64(lastOffsetDelta) + 1 }
     package var isTransactional: Bool { attributes.contains(.transactional) }
     package var isControl: Bool { attributes.contains(.control) }
+    /// When compaction may take out tombstones and markers of this batch; nil before it has cleaned it.
+    package var deleteHorizon: Timestamp? {
+        attributes.contains(.deleteHorizon) ? Timestamp(milliseconds: baseTimestamp) : nil
+    }
 
     /// Reads the header at the start of `bytes`; throws `MalformedBatch` where a field cannot be true.
     package init(_ bytes: UnsafeRawBufferPointer) throws(MalformedBatch) {
