@@ -58,6 +58,8 @@ enum SegmentSwap {
                     "\(path), which takes the place of segments from offset \(base), is damaged at "
                         + "byte \(end.position); put the directory back from a copy")
             }
+            // The process may have ended before it had flushed the name.
+            try files.flushDirectory(directory)
             let others = try PartitionRecovery.segmentOffsets(directory, files)
                 .filter { $0 > base && $0 < nextOffset }
             try finish(base, superfluous: others, in: directory, files)

@@ -46,6 +46,14 @@ final class DiskRecorder: FileSystemObserver {
     var disk: Disk { state.withLock { $0.disk } }
     var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
+    /// Lets a call fail from here on: they are counted anew.
+    func fail(_ fault: Fault) {
+        state.withLock { state in
+            state.fault = fault
+            state.counts = [:]
+        }
+    }
+
     /// No more failures.
     func heal() { state.withLock { $0.fault = nil } }
 
