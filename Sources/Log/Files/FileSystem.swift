@@ -177,17 +177,29 @@ package final class FileSystem: Sendable {
     }
 }
 
-struct FileStatus {
+struct FileStatus: Sendable {
     let byteCount: Int
+    /// Another one where the file was replaced as a whole.
+    let identity: FileIdentity
     /// When its content was last changed, by the wall clock.
     let modified: Timestamp
 
     init(_ status: stat) {
         byteCount = Int(status.st_size)
+        identity = FileIdentity(
+            inode: UInt64(status.st_ino), seconds: Int(status.st_mtim.tv_sec),
+            nanoseconds: Int(status.st_mtim.tv_nsec))
         modified = Timestamp(
             milliseconds: Int64(status.st_mtim.tv_sec) * 1000
                 + Int64(status.st_mtim.tv_nsec) / 1_000_000)
     }
+}
+
+/// Of a file's content: numbers of files are given again, so that the time goes with it.
+struct FileIdentity: Equatable, Sendable {
+    let inode: UInt64
+    let seconds: Int
+    let nanoseconds: Int
 }
 
 func wallClockMilliseconds() -> Int64 {

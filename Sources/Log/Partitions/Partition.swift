@@ -35,6 +35,8 @@ package final class Partition: Sendable {
         var hasNewNames = false
         /// Set by a failed flush or an undo that failed: what is on the disk is unknown from then on.
         var failure: LogError?
+        /// An observer's: the manifest that it began with.
+        var manifestSeen: FileIdentity?
         /// The log was closed, or the topic deleted.
         var isClosed = false
 

@@ -8,8 +8,24 @@ enum PartitionFollower {
         _ directory: String, name: TopicPartition, _ files: FileSystem,
         _ state: inout Partition.State
     ) throws {
-        guard try !takeIn(directory, name: name, files, &state) else { return }
+        let isKnown = try !isReplaced(directory, files, state)
+        guard try !isKnown || !takeIn(directory, name: name, files, &state) else { return }
         try beginAgain(directory, name: name, files, &state)
+    }
+
+    /// Whether compaction may have put others in the place of segments that are known. Those that are open
+    /// would go on to be read, and with them a record whose tombstone has gone from a later one.
+    private static func isReplaced(
+        _ directory: String, _ files: FileSystem, _ state: borrowing Partition.State
+    ) throws -> Bool {
+        guard state.settings.cleanupPolicy.contains(.compact), !state.segments.isEmpty else {
+            return false
+        }
+        return try manifest(directory, files) != state.manifestSeen
+    }
+
+    private static func manifest(_ directory: String, _ files: FileSystem) throws -> FileIdentity? {
+        try files.status(of: directory + "/" + SegmentManifest.fileName)?.identity
     }
 
     /// Looks at all files anew, where the owner has replaced or removed some that were known. While it is
@@ -74,6 +90,7 @@ enum PartitionFollower {
             startOffset: state.ends.start, recoveryPoint: nil, wasClean: false, notify: { _ in })
         // The owner may replace manifest and snapshot between our looks at them.
         for _ in 0..<Limits.observerAttemptsMax {
+            let manifest = try manifest(directory, files)
             let bases = try PartitionRecovery.segmentOffsets(directory, files)
             guard let first = bases.first else { return false }
             do {
@@ -92,6 +109,7 @@ enum PartitionFollower {
                     ]
                 }
                 state.ends.begin(at: start)
+                state.manifestSeen = manifest
                 return true
             } catch let error as LogError where error.code == .corrupted || error.code == .io {
                 if try PartitionRecovery.segmentOffsets(directory, files) == bases { throw error }
