@@ -64,10 +64,14 @@ extension Partition {
         }
         guard !removed.isEmpty else { return 0 }
         let bases = Set(removed.map(\.baseOffset))
-        maintenance.manifest.removeAll { bases.contains($0.baseOffset) }
-        maintenance.checkpointBytes = maintenance.manifest.reduce(0) { $0 + $1.byteCount }
-        if !maintenance.manifest.isEmpty {
-            try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
+        let left = maintenance.manifest.filter { !bases.contains($0.baseOffset) }
+        if left.isEmpty {
+            // What is known of producers goes with the manifest: it is not to name only what is missing.
+            try checkpoint(&maintenance)
+        } else {
+            try SegmentManifest.write(left, to: directory, in: files)
+            maintenance.manifest = left
+            maintenance.checkpointBytes = left.reduce(0) { $0 + $1.byteCount }
         }
         try SegmentRemoval.remove(removed, from: directory, in: files)
         return removed.count
