@@ -40,6 +40,8 @@ public enum Limits {
     /// Bytes that compaction reads or writes between two looks at whether it is to stop and whether other
     /// background work is due.
     static let compactionStepBytes = 1024 * 1024
+    /// How often the files of a directory that is removed are looked for again.
+    static let removalAttemptsMax = 10
     /// Time before a compaction that has failed is tried again: a full disk is not filled anew each second.
     static let compactionRetryInterval = Duration.seconds(60)
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.

@@ -362,7 +362,7 @@ struct CompactionTests {
         let totals = Mutex<[String: String]>([:])
         try log.withOwner { log, partition in
             let partition = try partition()
-            DispatchQueue.concurrentPerform(iterations: 4) { thread in
+            DispatchQueue.concurrentPerform(iterations: 5) { thread in
                 do {
                     switch thread {
                     case 0, 1:
@@ -376,12 +376,24 @@ struct CompactionTests {
                     case 2:
                         var end: Offset?
                         while !isDone.load(ordering: .sequentiallyConsistent) {
-                            end = try partition.clean(from: end) ?? end
+                            do {
+                                end = try partition.clean(from: end) ?? end
+                            } catch is CompactionOvertaken { continue }
+                        }
+                    case 3:
+                        while !isDone.load(ordering: .sequentiallyConsistent) {
+                            let start = max(0, partition.lastStableOffset.rawValue - 400)
+                            try log.deleteRecords(of: TestLog.name, before: Offset(start))
                         }
                     default:
                         while !isDone.load(ordering: .sequentiallyConsistent) {
-                            let offsets = try partition.entries().map(\.offset)
-                            guard offsets == offsets.sorted() else { throw Unparsable("order") }
+                            do {
+                                let start = partition.startOffset.rawValue
+                                let offsets = try partition.entries(from: start).map(\.offset)
+                                guard offsets == offsets.sorted() else { throw Unparsable("order") }
+                            } catch let error as LogError where error.code == .offsetOutOfRange {
+                                continue
+                            }
                         }
                     }
                 } catch { failures.withLock { $0.append("\(error)") } }
@@ -389,7 +401,7 @@ struct CompactionTests {
             try partition.fill()
             try partition.clean()
             var last: [String: String] = [:]
-            for entry in try partition.entries() {
+            for entry in try partition.entries(from: partition.startOffset.rawValue) {
                 guard let key = entry.key, let value = entry.value else { continue }
                 last[String(decoding: key, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
             }
@@ -427,5 +439,55 @@ struct KeyOffsetsTests {
         #expect(long.withUnsafeBytes { map.put($0, 1) })
         #expect([2].withUnsafeBytes { !map.put(UnsafeRawBufferPointer($0), 2) })
         #expect(long.withUnsafeBytes { map.put($0, 3) && map.offset(of: $0) == 3 })
+    }
+}
+
+struct NullKeysTests {
+    private func bytes(keys: [[UInt8]?]) throws -> [UInt8] {
+        let builder = BatchBuilder()
+        for (index, key) in keys.enumerated() {
+            try builder.append(
+                key: key, value: [UInt8](repeating: 0, count: index * 100),
+                timestamp: Timestamp(milliseconds: Int64(index) * 1_000_000))
+        }
+        return withExtendedLifetime(builder) { Array(builder.seal()) }
+    }
+
+    @Test func `the first null key is found wherever it is`() throws {
+        for count in 1...100 {
+            for missing in 0..<count {
+                let keys = (0..<count).map {
+                    $0 == missing ? nil : [UInt8](repeating: 1, count: $0)
+                }
+                let batch = try bytes(keys: keys)
+                let found = try batch.withUnsafeBytes {
+                    try NullKeys.first(
+                        in: UnsafeRawBufferPointer(rebasing: $0[61...]), of: BatchHeader($0))
+                }
+                #expect(found == Int32(missing))
+            }
+        }
+    }
+
+    @Test(arguments: seeds(3))
+    func `bytes that are no records are refused or read, never beyond their end`(seed: UInt64)
+        throws
+    {
+        var random = SeededGenerator(seed: seed)
+        let batch = try bytes(keys: (0..<20).map { [UInt8($0)] })
+        let header = try batch.withUnsafeBytes { try BatchHeader($0) }
+        for _ in 0..<5000 {
+            var records = Array(batch[61...].prefix(.random(in: 0...1200, using: &random)))
+            for _ in 0..<Int.random(in: 0...3, using: &random) where !records.isEmpty {
+                let place = records.indices.randomElement(using: &random) ?? 0
+                records[place] = .random(in: 0...255, using: &random)
+            }
+            // A copy of its own size, so that a sanitizer sees what lies beyond.
+            try records.withUnsafeBytes { bytes in
+                do {
+                    _ = try NullKeys.first(in: bytes, of: header)
+                } catch is MalformedBatch { return }
+            }
+        }
     }
 }

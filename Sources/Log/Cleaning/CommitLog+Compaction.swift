@@ -13,7 +13,7 @@ extension CommitLog {
             var flushed = ContinuousClock.now
             do {
                 try compact(partition, now: now) {
-                    if isStopping { throw CompactionStopped() }
+                    if isStopping || partition.isClosed { throw CompactionStopped() }
                     guard ContinuousClock.now - flushed >= Limits.maintenanceInterval else {
                         return
                     }
@@ -21,10 +21,12 @@ extension CommitLog {
                     flushed = .now
                 }
             } catch is CompactionStopped {
-                return
+                continue
             } catch is CompactionOvertaken {
                 continue
             } catch {
+                // Its directory may be gone.
+                guard !partition.isClosed else { continue }
                 partition.compactionFailed()
                 environment.options.notify("could not compact \(partition.name): \(error)")
             }

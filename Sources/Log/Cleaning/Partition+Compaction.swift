@@ -17,7 +17,9 @@ extension Partition {
         now: Timestamp, from: Offset?, keyBytesMax: Int = Limits.compactionKeysBytesMax,
         pause: () throws -> Void = {}
     ) throws -> Offset? {
-        guard access == .owner, settings.cleanupPolicy.contains(.compact) else { return nil }
+        guard access == .owner, settings.cleanupPolicy.contains(.compact), !isClosed else {
+            return nil
+        }
         guard let range = try cleaningRange(now: now, from: from) else { return nil }
         do {
             return try clean(range, now: now, keyBytesMax: keyBytesMax, pause: pause)
@@ -71,7 +73,6 @@ extension Partition {
     private func cleaningRange(now: Timestamp, from: Offset?) throws -> CleaningRange? {
         let (candidates, lastStable, isFlushed) = try state.withLock { state in
             try requireWritable(state)
-            try requireOpen(state)
             let lastStable = state.ends.lastStable
             let sealed = Array(
                 state.segments.dropLast().prefix { $0.nextOffset <= lastStable })
@@ -187,15 +188,14 @@ extension Partition {
         }
     }
 
-    /// Retention or a request may have removed segments meanwhile. With the `maintenance` lock held that
+    /// Retention or a request may have removed segments or the topic meanwhile. With the `maintenance` lock held that
     /// is over.
     private func requireUnchanged(_ cleaning: SegmentCleaning) throws {
         try state.withLock { state in
             try requireWritable(state)
-            try requireOpen(state)
             let base = cleaning.new.baseOffset
             let index = state.segments.firstIndex { $0.baseOffset == base }
-            guard let index, state.segments.count - index > cleaning.old.count,
+            guard let index, !state.isClosed, state.segments.count - index > cleaning.old.count,
                 zip(state.segments[index...], cleaning.old).allSatisfy({ $0 === $1 })
             else { throw CompactionOvertaken() }
         }
@@ -212,7 +212,7 @@ extension Partition {
 }
 
 /// What was to be compacted was removed meanwhile; the next pass sees what is left.
-struct CompactionOvertaken: Error {}
+package struct CompactionOvertaken: Error {}
 
 extension Segment {
     /// The largest timestamp of the first batch; nil where it has none.

@@ -117,9 +117,15 @@ package final class FileSystem: Sendable {
     /// Removes a directory with the files in it, which has no directories.
     func removeDirectory(_ path: String) throws {
         guard try exists(path) else { return }
-        for name in try names(in: path) { try remove(path + "/" + name) }
-        try willPerform(.remove(path))
-        guard rmdir(path) == 0 || errno == ENOENT else { throw systemError("remove", path) }
+        // Background work that has not seen yet that it is to end may still make a file in it.
+        for attempt in 1...Limits.removalAttemptsMax {
+            for name in try names(in: path) { try remove(path + "/" + name) }
+            try willPerform(.remove(path))
+            if rmdir(path) == 0 || errno == ENOENT { return }
+            guard errno == ENOTEMPTY, attempt < Limits.removalAttemptsMax else {
+                throw systemError("remove", path)
+            }
+        }
     }
 
     // MARK: Whole files

@@ -104,6 +104,8 @@ package final class Partition: Sendable {
         state.withLock { $0.producers.epoch(of: producerID) }
     }
 
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     /// The topic was deleted: nothing more is written.
     func retire() { state.withLock { $0.isClosed = true } }
 

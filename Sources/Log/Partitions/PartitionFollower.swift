@@ -72,11 +72,12 @@ enum PartitionFollower {
         var scanned = try PartitionRecovery.scanActive(&state, mayHaveGaps: false)
         guard scanned.damage != nil else { return scanned }
         let base = state.active.baseOffset
-        if try PartitionRecovery.segmentOffsets(directory, files).contains(where: { $0 > base }) {
-            // It is sealed: compaction may have left gaps.
-            scanned = try PartitionRecovery.scanActive(&state, mayHaveGaps: true)
+        let isSealed = try PartitionRecovery.segmentOffsets(directory, files).contains { $0 > base }
+        // Compaction may have left gaps.
+        if isSealed { scanned = try PartitionRecovery.scanActive(&state, mayHaveGaps: true) }
+        if scanned.damage != nil {
+            try requireUnfinished(scanned, mayHaveGaps: isSealed, directory, files, &state)
         }
-        if scanned.damage != nil { try requireUnfinished(scanned, directory, files, &state) }
         return scanned
     }
 
@@ -121,7 +122,7 @@ enum PartitionFollower {
     /// Throws `corrupted` if something follows a batch that was found not whole. It may have been finished
     /// since the first look; when others follow, it was, and a second look must find it so.
     private static func requireUnfinished(
-        _ scanned: ScanEnd, _ directory: String, _ files: FileSystem,
+        _ scanned: ScanEnd, mayHaveGaps: Bool, _ directory: String, _ files: FileSystem,
         _ state: inout Partition.State
     ) throws {
         let end = state.ends.logEnd
@@ -131,7 +132,7 @@ enum PartitionFollower {
                 scanned.position + 1, in: file, atOrAbove: end.rawValue)
             || PartitionRecovery.segmentOffsets(directory, files).contains { $0 > end }
         guard isFollowed else { return }
-        let again = try PartitionRecovery.scanActive(&state, mayHaveGaps: false)
+        let again = try PartitionRecovery.scanActive(&state, mayHaveGaps: mayHaveGaps)
         if let damage = again.damage, again.position == scanned.position {
             throw LogError(
                 .corrupted,
