@@ -317,6 +317,65 @@ struct CompactionTests {
         }
     }
 
+    // MARK: Damage
+
+    /// Three segments of cleaned batches with gaps, and the active one.
+    private func makeGaps() throws {
+        try log.withPartition { partition throws in
+            for number in 0..<90 {
+                try partition.put([Keyed("\(number % 60)", String(repeating: "v", count: 60))])
+            }
+            try partition.fill()
+            try partition.clean()
+        }
+        #expect(try log.segments.count >= 3)
+    }
+
+    @Test func `a cleaned segment that is missing is noticed, with a manifest and without`() throws
+    {
+        try makeGaps()
+        try FileManager.default.removeItem(atPath: try log.segments[1])
+        #expect(log.refusal()?.code == .corrupted)
+        try log.directory.remove("t-0/segments")
+        #expect(log.refusal()?.code == .corrupted)
+    }
+
+    @Test func `what was compacted is read when the topic is not compacted any more`() throws {
+        try makeGaps()
+        try log.alter([("cleanup.policy", "delete")])
+        let before = try log.withPartition { try $0.entries() }
+        try log.directory.remove("t-0/segments")
+        #expect(before.count == 61)
+        #expect(try log.observer().entries() == before)
+        #expect(try log.withPartition { try $0.entries() } == before)
+    }
+
+    /// The base offset is what no checksum covers.
+    @Test func `a bit that flips in a cleaned segment's offsets is noticed without a manifest`()
+        throws
+    {
+        try makeGaps()
+        try log.directory.remove("t-0/segments")
+        let path = try log.segments[1]
+        let whole = try readFile(path)
+        let starts = try SegmentParser.batches(ofFile: path)
+            .reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.bytes.count) }.dropLast()
+        let before = try log.withPartition { try $0.entries() }
+        for start in starts {
+            // A small change may fall into a gap: then it is another place in it.
+            for bit in 5..<64 {
+                var flipped = whole
+                flipped[start + 7 - bit / 8] ^= 1 << (bit % 8)
+                try writeFile(path, flipped)
+                try log.directory.remove("t-0/segments")
+                #expect(log.refusal()?.code == .corrupted, "bit \(bit) at \(start)")
+                try writeFile(path, whole)
+                try log.withPartition { _ in }
+            }
+        }
+        #expect(try log.withPartition { try $0.entries() } == before)
+    }
+
     // MARK: Readers
 
     @Test func `a reader in the midst of an old segment finds its place in the new one`() throws {
