@@ -1,10 +1,10 @@
 # One command each, for those who have make; all work is done by the scripts of the same names.
 # ARGS are passed on: make test ARGS='--filter LogTests'.
 
-.PHONY: build demo test lint crash ci flights-year setup
+.PHONY: build demo test lint bench crash ci flights-year setup
 
 build: setup
 	swift build -c release --product jobrunner
 
-demo test lint crash ci flights-year setup:
+demo test lint bench crash ci flights-year setup:
 	@scripts/$@ $(ARGS)

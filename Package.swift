@@ -48,6 +48,8 @@ let package = Package(
             name: "CStreamJobsZstd", path: "Sources/CLibraries/Zstd", pkgConfig: "libzstd",
             providers: [.apt(["libzstd-dev"])]),
 
+        .systemLibrary(name: "CStreamJobsLinux", path: "Sources/CLibraries/Linux"),
+
         .target(
             name: "StreamJobsChecksum", dependencies: ["CStreamJobsISAL"],
             path: "Sources/Checksum", swiftSettings: settings),
@@ -58,7 +60,8 @@ let package = Package(
             ],
             path: "Sources/Compression", swiftSettings: settings),
         .target(
-            name: "StreamJobsLog", dependencies: ["StreamJobsChecksum", "StreamJobsCompression"],
+            name: "StreamJobsLog",
+            dependencies: ["CStreamJobsLinux", "StreamJobsChecksum", "StreamJobsCompression"],
             path: "Sources/Log", swiftSettings: settings),
         .target(
             name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
@@ -87,6 +90,9 @@ let package = Package(
             name: "jobrunner", dependencies: ["FlightJobs", "StreamJobs", "StreamJobsCLI"],
             swiftSettings: settings),
 
+        .executableTarget(
+            name: "log-crasher", dependencies: ["StreamJobsLog"], path: "Tests/LogCrasher",
+            swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],

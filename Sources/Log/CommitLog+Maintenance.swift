@@ -14,9 +14,10 @@ extension CommitLog {
             contents.isClosed ? [] : Array(contents.partitions.values)
         }
         flushInBackground(partitions)
+        transactionCoordinators.withLock { $0 }?.expire()
         for partition in partitions where !isStopping {
             attempt("remove old records of \(partition.name)") {
-                try partition.retain(now: now) { try noteStart(of: partition.name, $0) }
+                try partition.retain(now: now) { try noteStart(of: partition, $0) }
             }
         }
         compact(partitions, now: now)

@@ -66,6 +66,8 @@ extension CommitLog {
                 cleanerOffsets: try CleanerOffsets.read(
                     directory, in: files, notify: options.notify)))
         try log.recover()
+        // What was decided before a crash is finished before anybody reads or writes.
+        if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }
         if options.isMaintained { log.startMaintainer() }
         return log
     }
@@ -81,10 +83,14 @@ extension CommitLog {
                         name, of: topic, contents, wasClean: wasClean)
                 }
             }
+            try refuseStrangers(contents)
             // From here on what was found counts as flushed, for all partitions at once.
-            let points = contents.partitions.values.map { ($0.recoveryKey, $0.logEndOffset) }
-            let changed = points.filter { environment.recoveryPoints?.point(of: $0.0) != $0.1 }
-            if !changed.isEmpty { try environment.recoveryPoints?.set(changed) }
+            let changes = contents.partitions.values.compactMap(\.changeOfRecoveryPoint)
+            if !changes.isEmpty { try environment.recoveryPoints?.set(changes) }
+            // An older catalogue must not give out an id again: its batches would pass for retries.
+            for partition in contents.partitions.values {
+                contents.catalog.producerIDSeen(partition.highestProducerID)
+            }
         }
         // Only now: a crash in the midst of this must find the directory as unclean as it was.
         if wasClean {
@@ -107,13 +113,45 @@ extension CommitLog {
             of: RecoveryPoints.Key(topicID: topic.id, partition: name.partition))
         var recovered = try PartitionRecovery(
             name: name, directory: path, files: files, settings: topic.settings,
-            startOffset: contents.startOffsets[name] ?? .zero, recoveryPoint: point,
-            wasClean: wasClean, notify: environment.options.notify
+            startOffset: point?.start ?? contents.startOffsets[name] ?? .zero,
+            recoveryPoint: point?.flushed, leaderEpoch: point?.leaderEpoch, wasClean: wasClean,
+            notify: environment.options.notify
         ).recover()
         recovered.state.ends.advance(flushed: recovered.state.ends.logEnd)
         return Partition(
             name, topicID: topic.id, directory: path, access: .owner, environment: environment,
-            signal: signal, recovered: recovered.state, maintenance: recovered.maintenance)
+            recovered: recovered.state, maintenance: recovered.maintenance)
+    }
+
+    /// Directories of partitions that the catalogue does not know: what a crash has left of a topic that
+    /// was being made is removed. Throws `corrupted` where there are records: then the catalogue is lost,
+    /// or an old one was put back.
+    private func refuseStrangers(_ contents: borrowing Contents) throws {
+        let known = Set(contents.partitions.keys.map(\.description))
+        var rubbish: [String] = []
+        for name in try files.names(in: directory) where !known.contains(name) {
+            let path = directory + "/" + name
+            guard let dash = name.lastIndex(of: "-"),
+                Int32(name[name.index(after: dash)...]) != nil,
+                try files.status(of: path)?.isDirectory == true
+            else { continue }
+            let logs = try files.names(in: path).filter {
+                Segment.baseOffset(ofFileNamed: $0) != nil
+            }
+            for log in logs { try refuseData(path + "/" + log) }
+            if !logs.isEmpty { rubbish.append(path) }
+        }
+        for path in rubbish { try files.removeDirectory(path) }
+        if !rubbish.isEmpty { try files.flushDirectory(directory) }
+    }
+
+    /// Throws `corrupted` for a segment with records of which the catalogue does not know.
+    func refuseData(_ path: String) throws {
+        guard let status = try files.status(of: path), status.byteCount > 0 else { return }
+        throw LogError(
+            .corrupted,
+            "\(path) holds data, but \(directory)/topics knows no such topic; put that file back "
+                + "from a copy, or move the data away")
     }
 
     /// Opens a partition of an observer's.
@@ -132,7 +170,7 @@ extension CommitLog {
         try PartitionFollower.follow(path, name: name, files, &state)
         return Partition(
             name, topicID: topic.id, directory: path, access: .observer, environment: environment,
-            signal: signal, recovered: state, maintenance: Partition.Maintenance())
+            recovered: state, maintenance: Partition.Maintenance())
     }
 
     /// Flushes everything, notes that the stop was clean and gives the directory free. Writing is refused
@@ -145,13 +183,21 @@ extension CommitLog {
             return contents.isClosed ? nil : Array(contents.partitions.values)
         }
         guard let partitions else { return }
-        for partition in partitions { try partition.close() }
+        // The directory is free in any case: each partition refuses writes from here on.
+        defer { contents.withLock { $0.lock = nil } }
+        let failures = partitions.compactMap { partition in
+            do {
+                try partition.close()
+                return nil as (any Error)?
+            } catch { return error }
+        }
+        if let failure = failures.first { throw failure }
         try files.replaceFile(directory + Self.cleanShutdownFile, with: "1\n")
-        contents.withLock { $0.lock = nil }
     }
 }
 
-/// Where partitions begin, in Kafka's file: it holds those that do not begin at their first segment.
+/// Where partitions begin, in Kafka's file: it holds those that do not begin at their first segment. An
+/// owner believes it only where `recovery-points` knows nothing: it has no checksum.
 enum StartOffsets {
     private static let fileName = "/log-start-offset-checkpoint"
 

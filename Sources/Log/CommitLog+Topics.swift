@@ -16,12 +16,7 @@ extension CommitLog {
             }
             return contents.catalog.topics[name]
         }
-        guard let topic else {
-            throw LogError(
-                .noSuchTopic,
-                "there is no topic '\(name)' in \(directory); make it with "
-                    + "'topics create \(name) --partitions N'")
-        }
+        guard let topic else { throw noSuchTopic(name) }
         return topic
     }
 
@@ -45,6 +40,8 @@ extension CommitLog {
         return try contents.withLock { contents in
             try requireOpen(contents)
             try requireNewName(name, contents.catalog)
+            // Of a topic of this name, whose files would be taken for the new one's.
+            try finishDeletions(&contents)
             let topic = Topic(
                 name: name, id: .random(), partitionCount: count, isInternal: isInternal,
                 settings: settings)
@@ -61,9 +58,9 @@ extension CommitLog {
     public func setPartitions(of name: String, to count: Int) throws -> Topic {
         try requireOwner("change the topic '\(name)'")
         try requirePartitionCount(count)
-        var topic = try topic(name)
         return try contents.withLock { contents in
             try requireOpen(contents)
+            var topic = try known(name, contents)
             guard count > topic.partitionCount else {
                 throw LogError(
                     .invalidArgument,
@@ -86,16 +83,16 @@ extension CommitLog {
         -> Topic
     {
         try requireOwner("change the topic '\(name)'")
-        var topic = try topic(name)
-        for (setting, value) in changes {
-            if let value {
-                try topic.settings.set(setting, to: value)
-            } else {
-                try topic.settings.reset(setting)
-            }
-        }
         return try contents.withLock { contents in
             try requireOpen(contents)
+            var topic = try known(name, contents)
+            for (setting, value) in changes {
+                if let value {
+                    try topic.settings.set(setting, to: value)
+                } else {
+                    try topic.settings.reset(setting)
+                }
+            }
             var catalog = contents.catalog
             catalog.put(topic)
             try catalog.write(to: directory, in: files)
@@ -108,32 +105,67 @@ extension CommitLog {
     /// Deletes a topic with all its records, for good. Throws `noSuchTopic` or `readOnly`.
     public func deleteTopic(_ name: String) throws {
         try requireOwner("delete the topic '\(name)'")
-        let topic = try topic(name)
-        try contents.withLock { contents in
+        let partitions = try contents.withLock { contents in
             try requireOpen(contents)
-            var catalog = contents.catalog
-            catalog.delete(topic)
-            try catalog.write(to: directory, in: files)
-            contents.catalog = catalog
-            for name in topic.partitions { contents.partitions.removeValue(forKey: name)?.retire() }
-            // Gone from here on; what fails now is done at the next opening.
-            try finishDeletions(&contents)
+            return try known(name, contents).partitions.compactMap { contents.partitions[$0] }
         }
+        // Outside of the lock: whoever rewrites files there may wait for it. From here on nobody writes
+        // in directories that another topic of the name may be given.
+        for partition in partitions { partition.retire(true) }
+        do {
+            try contents.withLock { contents in
+                try requireOpen(contents)
+                let topic = try known(name, contents)
+                var catalog = contents.catalog
+                catalog.delete(topic)
+                try catalog.write(to: directory, in: files)
+                contents.catalog = catalog
+                for name in topic.partitions { contents.partitions[name] = nil }
+                // Gone from here on; what fails now is done at the next opening.
+                try finishDeletions(&contents)
+            }
+        } catch let failure as LogError where failure.code == .noSpace {
+            // The catalogue is as it was. (After any other failure nobody knows which one is there.)
+            if contents.withLock({ $0.catalog.topics[name] != nil }) {
+                for partition in partitions { partition.retire(false) }
+            }
+            throw failure
+        }
+        // A topic of the same name is another topic: nobody has read it.
+        if try topicIfAny(OffsetsTopic.name) != nil { try groupCoordinator().topicDeleted(name) }
+    }
+
+    private func known(_ name: String, _ contents: borrowing Contents) throws -> Topic {
+        if let topic = contents.catalog.topics[name] { return topic }
+        throw noSuchTopic(name)
+    }
+
+    private func noSuchTopic(_ name: String) -> LogError {
+        LogError(
+            .noSuchTopic,
+            "there is no topic '\(name)' in \(directory); make it with "
+                + "'topics create \(name) --partitions N'")
     }
 
     /// Deletes the records below `offset`. They are gone for good when it returns. Throws
     /// `offsetOutOfRange` beyond what is decided, `noSuchTopic` or `readOnly`.
     public func deleteRecords(of name: TopicPartition, before offset: Offset) throws {
         try requireOwner("delete records of \(name)")
-        try partition(name).deleteRecords(before: offset) { try noteStart(of: name, $0) }
+        let partition = try partition(name)
+        try partition.deleteRecords(before: offset) { try noteStart(of: partition, $0) }
     }
 
-    func noteStart(of name: TopicPartition, _ offset: Offset) throws {
-        try contents.withLock { contents in
-            var offsets = contents.startOffsets
-            offsets[name] = offset
-            try StartOffsets.write(offsets, to: directory, in: files)
-            contents.startOffsets = offsets
+    /// When it returns, opening knows that `partition` begins at `offset`. Needs no room on the disk.
+    func noteStart(of partition: Partition, _ offset: Offset) throws {
+        try environment.recoveryPoints?.set([.init(key: partition.recoveryKey, start: offset)])
+        contents.withLock { contents in
+            contents.startOffsets[partition.name] = offset
+            // For observers, and for those who read Kafka's files.
+            do {
+                try StartOffsets.write(contents.startOffsets, to: directory, in: files)
+            } catch {
+                environment.options.notify("could not note where partitions begin: \(error)")
+            }
         }
     }
 
@@ -151,10 +183,17 @@ extension CommitLog {
             try files.createDirectory(path)
             try removeLeftovers(path)
             try PartitionRecovery.create(path, in: files)
+            contents.startOffsets[name] = nil
             made[name] = try recover(name, of: topic, contents, wasClean: true)
         }
-        try environment.recoveryPoints?.set(made.values.map { ($0.recoveryKey, .zero) })
-        try catalog.write(to: directory, in: files)
+        do {
+            try environment.recoveryPoints?.set(
+                made.values.map { .init(key: $0.recoveryKey, flushed: .zero) })
+            try catalog.write(to: directory, in: files)
+        } catch {
+            environment.recoveryPoints?.remove(made.values.map(\.recoveryKey))
+            throw error
+        }
         contents.catalog = catalog
         contents.partitions.merge(made) { $1 }
     }
@@ -163,13 +202,7 @@ extension CommitLog {
     /// no records. Throws `corrupted` where there are some: then the catalogue was lost.
     private func removeLeftovers(_ path: String) throws {
         let paths = try files.names(in: path).map { path + "/" + $0 }
-        for path in paths where path.hasSuffix(Segment.logSuffix) {
-            guard let status = try files.status(of: path), status.byteCount > 0 else { continue }
-            throw LogError(
-                .corrupted,
-                "\(path) holds data, but \(directory)/topics knows no such topic; put that file back "
-                    + "from a copy, or move the data away")
-        }
+        for path in paths where path.hasSuffix(Segment.logSuffix) { try refuseData(path) }
         for path in paths { try files.remove(path) }
     }
 

@@ -25,17 +25,20 @@ public final class CommitLog: Sendable {
 
     public let directory: String
     public let access: Access
-    /// Notified with each append in this process.
-    package let signal = AppendSignal()
     let environment: LogEnvironment
     let contents: Mutex<Contents>
     let maintainer = Mutex<Maintainer?>(nil)
+    /// Made with the owner's first use of a transaction, and of a consumer group.
+    let transactionCoordinators = Mutex<TransactionCoordinator?>(nil)
+    let groupCoordinators = Mutex<GroupCoordinator?>(nil)
 
     struct Contents {
         var catalog: TopicCatalog
         /// An owner's, until it has closed the log.
         var lock: DirectoryLock?
         var partitions: [TopicPartition: Partition] = [:]
+        /// Producer ids that may be given without writing the catalogue.
+        var producerIDs: Range<Int64> = 0..<0
         /// Where partitions begin, if not at their first segment.
         var startOffsets: [TopicPartition: Offset] = [:]
         /// Up to where partitions were compacted: an owner's.
@@ -80,11 +83,42 @@ public final class CommitLog: Sendable {
         try requireOwner("give a producer id")
         return try contents.withLock { contents in
             try requireOpen(contents)
-            var catalog = contents.catalog
-            let first = catalog.takeProducerIDs(count)
-            try catalog.write(to: directory, in: files)
-            contents.catalog = catalog
-            return first
+            if contents.producerIDs.count < count {
+                // A block is taken at a time; what a stop leaves of it nobody gets.
+                let block = max(count, Limits.producerIDBlock)
+                var catalog = contents.catalog
+                let first = catalog.takeProducerIDs(block)
+                try catalog.write(to: directory, in: files)
+                contents.catalog = catalog
+                contents.producerIDs = first..<first + Int64(block)
+            }
+            defer { contents.producerIDs = contents.producerIDs.dropFirst(count) }
+            return contents.producerIDs.lowerBound
+        }
+    }
+
+    /// Decides the transactions of plain producers; the same one each time. Throws `readOnly` for an
+    /// observer.
+    package func transactionCoordinator() throws -> TransactionCoordinator {
+        try requireOwner("coordinate transactions")
+        return try transactionCoordinators.withLock { coordinator in
+            if let coordinator { return coordinator }
+            let made = try TransactionCoordinator(self)
+            coordinator = made
+            return made
+        }
+    }
+
+    /// The coordinator of the consumer groups. Throws `readOnly` where another process owns the log.
+    /// - Parameter now: The monotonic clock, or a test's own; of the first call, which makes it.
+    package func groupCoordinator(
+        now: @escaping @Sendable () -> GroupInstant = { ContinuousClock.now }
+    ) throws -> GroupCoordinator {
+        try requireOwner("change a consumer group")
+        return groupCoordinators.withLock { coordinator in
+            let known = coordinator ?? GroupCoordinator(self, now: now)
+            coordinator = known
+            return known
         }
     }
 

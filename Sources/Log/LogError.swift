@@ -25,7 +25,28 @@ public struct LogError: Error, CustomStringConvertible {
         case outOfOrderSequence
         /// The call does not fit the state of the producer's transaction (Kafka: INVALID_TXN_STATE).
         case invalidTransactionState
+        /// No producer has, or has open, what the call names.
+        case noSuchTransaction
+        /// Whether it is on the disk will be known when the log is opened again.
+        case outcomeUnknown
         case offsetOutOfRange
+        /// The group has no such member: it left, or was not heard of for its session timeout.
+        case unknownMember
+        /// The member speaks for another generation of its group than the current one.
+        case illegalGeneration
+        /// The group is rebalancing: its members have to join again.
+        case rebalanceInProgress
+        /// The member has to come again with the id that the message is (KIP-394).
+        case memberIDRequired
+        /// Another member runs with the same `group.instance.id`.
+        case fencedInstance
+        /// The members of a group have no assignor in common.
+        case inconsistentProtocol
+        case noSuchGroup
+        /// The group has members: what was asked for needs one without.
+        case groupNotEmpty
+        /// A group has no position for a partition, and none was chosen for that case.
+        case noCommittedOffset
     }
 
     public let code: Code

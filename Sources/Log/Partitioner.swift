@@ -1,6 +1,26 @@
-/// Which partition a key belongs to: Kafka's default, murmur2 over the key's bytes (Kafka: `Utils.murmur2`,
-/// `BuiltInPartitioner`), so that our topics are co-partitioned with those of Java producers.
-public enum Partitioner {
+// Which partition a record goes to.
+
+/// How a producer chooses the partition of a record that was given none.
+public struct Partitioner: Sendable {
+    /// Nil: any partition, the same one until its batch is full (sticky, KIP-480).
+    let choose: (@Sendable (_ key: UnsafeRawBufferPointer?, _ topic: Topic) -> PartitionID?)?
+
+    /// Kafka's default: murmur2 over the key's bytes; records without a key are spread, a batch each.
+    public static let byKey = Partitioner(choose: nil)
+
+    /// A choice of the user's own, called with each record; nil is any partition, as for null keys. The
+    /// key is valid during the call. A partition that the topic does not have makes `send` throw.
+    public static func custom(
+        _ choose:
+            @escaping @Sendable (_ key: UnsafeRawBufferPointer?, _ topic: Topic) -> PartitionID?
+    ) -> Partitioner {
+        Partitioner(choose: choose)
+    }
+}
+
+/// Kafka's hash (Kafka: `Utils.murmur2`, `BuiltInPartitioner`): our topics are co-partitioned with those of
+/// Java producers.
+extension Partitioner {
     public static func partition(forKey key: UnsafeRawBufferPointer, of partitionCount: Int)
         -> PartitionID
     {

@@ -1,76 +1,84 @@
-/// What a producer's `flush` waits for.
-public enum Acks: Sendable {
-    /// In the page cache: survives the process.
-    case written
-    /// On the disk: survives a power loss.
-    case flushed
-}
+// Writes records to topics in batches. A batch is encoded where it lies, checksummed once and written
+// with one call; the caller does it all, so that memory is bounded and back-pressure needs no queue.
 
 /// Writes records to topics in batches. Belongs to one thread. Records are readable when `flush` has
-/// returned, at the latest.
+/// returned, at the latest; those that were not flushed are lost with the producer.
 public final class Producer {
-    private let log: CommitLog
-    private let acks: Acks
-    private var batches: [TopicPartition: BatchBuilder] = [:]
-    private var touched: Set<TopicPartition> = []
-    /// Records that are in the log; those in batches that are not full yet are not.
-    public private(set) var writtenCount = 0
-    /// Null keys stay on one partition, at first any, until its batch is full (KIP-480).
-    private var stickyPartition: [String: Int] = [:]
+    private let buffers: ProducerBuffers
+    private let linger: LingerThread?
 
-    public init(_ log: CommitLog, acks: Acks = .flushed) {
-        self.log = log
-        self.acks = acks
+    /// With the default settings but for `acks`.
+    public convenience init(_ log: CommitLog, acks: Acks = .flushed) {
+        self.init(log, validated: ProducerSettings(acks: acks))
     }
 
-    /// Adds a record to the batch of its partition, which the key's hash chooses; a full batch is
-    /// written. Throws `recordTooLarge`, and what writing throws.
+    /// Throws `invalidArgument` for settings that contradict themselves.
+    public convenience init(_ log: CommitLog, _ settings: ProducerSettings) throws {
+        try settings.validate()
+        self.init(log, validated: settings)
+    }
+
+    private init(_ log: CommitLog, validated settings: ProducerSettings) {
+        let buffers = ProducerBuffers(log, settings)
+        self.buffers = buffers
+        linger = settings.linger.map { LingerThread(buffers, $0) }
+    }
+
+    deinit { linger?.stop() }
+
+    /// Records that are in the log; those in batches that are not full yet are not.
+    public var writtenCount: Int { locked { $0.writtenCount } }
+    /// Records dropped with `Acks.none`, since they could not be written.
+    public var droppedCount: Int { locked { $0.droppedCount } }
+
+    /// Adds a record to the batch of its partition; a full batch is written. Throws `recordTooLarge`,
+    /// `noSuchTopic` for a partition that the topic does not have, and what writing throws: then the
+    /// record was not added, and what was added before is kept to be written again.
+    /// - Parameters:
+    ///   - partition: Nil: the partitioner's choice.
+    ///   - timestamp: Nil: now.
     public func send(
-        _ value: [UInt8]?, key: [UInt8]?, to topic: Topic, timestamp: Timestamp? = nil,
-        headers: [Header] = []
+        _ value: [UInt8]?, key: [UInt8]?, to topic: Topic, partition: PartitionID? = nil,
+        timestamp: Timestamp? = nil, headers: [Header] = []
     ) throws {
-        let partition: PartitionID
-        if let key {
-            partition = key.withUnsafeBytes {
-                Partitioner.partition(forKey: $0, of: topic.partitionCount)
-            }
-        } else {
-            let sticky = stickyPartition[topic.name] ?? .random(in: 0..<topic.partitionCount)
-            stickyPartition[topic.name] = sticky
-            partition = PartitionID(sticky % topic.partitionCount)
-        }
-        let name = TopicPartition(topic.name, partition)
-        let batch = batches[name] ?? BatchBuilder()
-        batches[name] = batch
-        if !batch.hasRoom(for: (key?.count ?? 0) + (value?.count ?? 0), headers: headers) {
-            try write(batch, to: name)
-            if key == nil { stickyPartition[topic.name, default: 0] += 1 }
-        }
-        let timestamp = timestamp ?? .now()
         try key.withOptionalBytes { key in
             try value.withOptionalBytes { value in
-                try batch.append(key: key, value: value, timestamp: timestamp, headers: headers)
+                try sendBytes(
+                    value, key: key, to: topic, partition: partition, timestamp: timestamp,
+                    headers: headers)
             }
         }
     }
 
-    /// When it returns, all that was sent is in the log and, with `Acks.flushed`, on the disk.
-    public func flush() throws {
-        for (name, batch) in batches where !batch.isEmpty { try write(batch, to: name) }
-        guard acks == .flushed else { return }
-        for name in touched { try log.partition(name).flush() }
-        touched.removeAll()
+    /// As `send`, for bytes wherever they lie; they are copied before it returns.
+    public func sendBytes(
+        _ value: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer?, to topic: Topic,
+        partition: PartitionID? = nil, timestamp: Timestamp? = nil, headers: [Header] = []
+    ) throws {
+        if let linger {
+            try linger.send(value, key, topic, partition, timestamp, headers)
+        } else {
+            try buffers.send(value, key, topic, partition, timestamp, headers)
+        }
     }
 
-    private func write(_ batch: BatchBuilder, to name: TopicPartition) throws {
-        try log.partition(name).append(batch.seal())
-        writtenCount += batch.recordCount
-        touched.insert(name)
-        batch.reset()
+    /// When it returns, all that was sent is in the log and, with `Acks.flushed`, on the disk. Throws what
+    /// writing and flushing throw; what was not written is kept, to be tried again.
+    public func flush() throws {
+        try locked {
+            try $0.throwFailure()
+            try $0.writeAll()
+            try $0.flushTouched()
+        }
+    }
+
+    private func locked<R>(_ body: (ProducerBuffers) throws -> R) rethrows -> R {
+        if let linger { try linger.locked(body) } else { try body(buffers) }
     }
 }
 
 extension Optional<[UInt8]> {
+    @inline(__always)
     func withOptionalBytes<R>(_ body: (UnsafeRawBufferPointer?) throws -> R) rethrows -> R {
         guard let bytes = self else { return try body(nil) }
         return try bytes.withUnsafeBytes { try body($0) }

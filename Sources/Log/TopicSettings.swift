@@ -207,12 +207,3 @@ extension TopicSettings {
         }
     }
 }
-
-extension Duration {
-    /// Whole milliseconds, rounded down.
-    var milliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        return overflow ? .max : product + attoseconds / 1_000_000_000_000_000
-    }
-}

@@ -8,7 +8,7 @@ import Synchronization
 public final class JobRun {
     private let job: OpenJob
     private let settings: RunSettings
-    private let shared: Shared
+    private let shared = Shared()
 
     /// What the worker threads and the caller share.
     fileprivate final class Shared: Sendable {
@@ -16,12 +16,10 @@ public final class JobRun {
         let runningThreads = Atomic<Int>(0)
         let sourceRecords = Atomic<Int>(0)
         let failure = Mutex<(any Error)?>(nil)
-        /// The log's: wakes workers that wait for records.
-        let appends: AppendSignal
+        /// Those of the workers, which wait for records.
+        let appends = Mutex<[AppendSignal]>([])
         /// Notified when a worker has ended.
         let ended = AppendSignal()
-
-        init(_ appends: AppendSignal) { self.appends = appends }
 
         func fail(_ error: any Error) {
             failure.withLock { $0 = $0 ?? error }
@@ -30,7 +28,7 @@ public final class JobRun {
 
         func stop() {
             isStopping.store(true, ordering: .releasing)
-            appends.notify()
+            appends.withLock { for signal in $0 { signal.notify() } }
         }
     }
 
@@ -55,7 +53,6 @@ public final class JobRun {
     ) throws {
         self.job = try OpenJob(job, on: log, state: state)
         self.settings = settings
-        shared = Shared(log.signal)
     }
 
     public var stopper: Stopper { Stopper(shared: shared) }
@@ -102,8 +99,10 @@ public final class JobRun {
         var threads: [pthread_t] = []
         for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
-                job.tasks.filter { $0.partition % count == index }, commits: job.commits,
+                job.tasks.filter { $0.partition % count == index }, log: job.log,
+                commits: job.commits,
                 commitInterval: settings.commitInterval)
+            shared.appends.withLock { $0.append(worker.appends) }
             // From here to the join the worker and its tasks are used by that thread alone.
             nonisolated(unsafe) let handedOver = worker
             shared.runningThreads.add(1, ordering: .acquiringAndReleasing)
@@ -125,14 +124,16 @@ public final class JobRun {
     /// A worker's thread, from its first record to its last commit.
     private static func work(_ worker: Worker, _ shared: Shared) {
         do {
+            worker.watchInputs()
+            defer { worker.unwatchInputs() }
             var reported = 0
             while !worker.hasFinished, !shared.isStopping.load(ordering: .acquiring) {
-                let seen = shared.appends.count
+                let seen = worker.appends.count
                 let done = try worker.step()
                 let records = worker.tasks.reduce(0) { $0 + $1.sourceRecordCount }
                 shared.sourceRecords.add(records - reported, ordering: .relaxed)
                 reported = records
-                if done == 0 { shared.appends.wait(after: seen, timeout: Limits.waitTimeout) }
+                if done == 0 { worker.appends.wait(after: seen, timeout: Limits.waitTimeout) }
             }
             // After a failure elsewhere too: what this worker has done is whole.
             try worker.commit()

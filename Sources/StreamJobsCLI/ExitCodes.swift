@@ -86,10 +86,16 @@ package enum ExitCodes {
         case .recordTooLarge, .invalidRecord, .newerFormat, .offsetOutOfRange,
             .invalidTransactionState:
             badInput
-        case .noSuchTopic, .noSuchDirectory: notFound
-        case .noSpace, .io, .corrupted, .producerFenced, .outOfOrderSequence: io
+        case .noSuchTopic, .noSuchDirectory, .noSuchTransaction: notFound
+        case .noSpace, .io, .corrupted, .producerFenced, .outOfOrderSequence, .outcomeUnknown: io
         case .directoryInUse: directoryInUse
         case .permissionDenied, .readOnly: noPermission
+        // Consumer groups.
+        case .noSuchGroup: notFound
+        case .groupNotEmpty, .noCommittedOffset, .inconsistentProtocol: badInput
+        case .unknownMember, .illegalGeneration, .rebalanceInProgress, .memberIDRequired,
+            .fencedInstance:
+            io
         }
     }
 

@@ -6,7 +6,6 @@ package import StreamJobsLog
 import Synchronization
 
 package final class MemoryLog: JobLog {
-    package let signal = AppendSignal()
     private let contents = Mutex(Contents())
 
     private struct Contents {
@@ -31,7 +30,7 @@ package final class MemoryLog: JobLog {
             contents.topics[name] = topic
             for partition in topic.partitions {
                 contents.partitions[partition] = MemoryPartition(
-                    partition, topicID: topic.id, signal: signal)
+                    partition, topicID: topic.id)
             }
             return topic
         }
@@ -43,6 +42,8 @@ package final class MemoryLog: JobLog {
         }
         return partition
     }
+
+    package func flush(_ partitions: [any JobLogPartition]) throws {}
 
     package func takeProducerIDs(_ count: Int) throws -> Int64 {
         contents.withLock { contents in

@@ -5,7 +5,7 @@ import Synchronization
 package final class MemoryPartition: JobLogPartition {
     package let name: TopicPartition
     package let topicID: TopicID
-    private let signal: AppendSignal
+    private let signals = AppendSignals()
     private let state = Mutex(State())
 
     private struct State {
@@ -33,10 +33,9 @@ package final class MemoryPartition: JobLogPartition {
         deinit { bytes.deallocate() }
     }
 
-    init(_ name: TopicPartition, topicID: TopicID, signal: AppendSignal) {
+    init(_ name: TopicPartition, topicID: TopicID) {
         self.name = name
         self.topicID = topicID
-        self.signal = signal
     }
 
     package var startOffset: Offset { .zero }
@@ -53,7 +52,7 @@ package final class MemoryPartition: JobLogPartition {
 
     @discardableResult
     package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
-        defer { signal.notify() }
+        defer { signals.notify() }
         return try state.withLock { state in
             let offset = state.logEnd
             let stored = StoredBatch(batch, at: offset)
@@ -68,7 +67,7 @@ package final class MemoryPartition: JobLogPartition {
     }
 
     package func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
-        defer { signal.notify() }
+        defer { signals.notify() }
         state.withLock { state in
             guard state.producers.isOpen(producer) else { return }
             let offset = state.logEnd
@@ -83,6 +82,9 @@ package final class MemoryPartition: JobLogPartition {
     }
 
     package func flush() throws {}
+
+    package func addSignal(_ signal: AppendSignal) { signals.add(signal) }
+    package func removeSignal(_ signal: AppendSignal) { signals.remove(signal) }
 
     package func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor {
         MemoryCursor(self, from: offset, isolation)
@@ -136,7 +138,7 @@ final class MemoryCursor: JobLogCursor {
                 if let next = try records?.next() {
                     if next.offset >= position { record = consume next }
                 } else {
-                    position = max(position, Offset(records?.header.nextOffset ?? 0))
+                    position = max(position, Offset(records?.nextOffset ?? 0))
                     records = nil
                 }
             } else if let (stored, isVisible) = partition.batch(

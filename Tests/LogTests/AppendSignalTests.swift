@@ -18,6 +18,19 @@ struct AppendSignalTests {
         signal.wait(after: signal.count, timeout: .zero)
     }
 
+    @Test func `only those who were added are told, and no more once they are removed`() {
+        let signals = AppendSignals()
+        let (first, second) = (AppendSignal(), AppendSignal())
+        signals.notify()
+        signals.add(first)
+        signals.add(second)
+        signals.notify()
+        signals.remove(first)
+        signals.remove(first)
+        signals.notify()
+        #expect(first.count == 1 && second.count == 2)
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `no notice is missed between looking and waiting`() async {
         let signal = AppendSignal()

@@ -22,12 +22,12 @@ struct CommitLogTests {
     }
 
     @Test func `a second owner in another process is refused with the pid`() async throws {
-        let owner = try CommitLog.open(log.directory.path, as: .owner)
+        let owner = try openOwner(log.directory.path)
         let path = log.directory.path
         let holder = ProcessInfo.processInfo.processIdentifier
         await #expect(processExitsWith: .success) {
             [path = path as String, holder = holder as Int32] in
-            let error = #expect(throws: LogError.self) { try CommitLog.open(path, as: .owner) }
+            let error = #expect(throws: LogError.self) { try openOwner(path) }
             #expect(error?.code == .directoryInUse)
             #expect(error?.message.contains("process \(holder);") == true)
         }
@@ -38,7 +38,7 @@ struct CommitLogTests {
     {
         let path = log.directory.path
         await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
-            let owner = try CommitLog.open(path, as: .owner)
+            let owner = try openOwner(path)
             try owner.partition(TestLog.name).append("a", "b")
             kill(getpid(), SIGKILL)
         }
@@ -49,7 +49,7 @@ struct CommitLogTests {
     }
 
     @Test func `a closed log takes no more writes, and its directory is free`() throws {
-        let owner = try CommitLog.open(log.directory.path, as: .owner)
+        let owner = try openOwner(log.directory.path)
         let partition = try owner.partition(TestLog.name)
         try partition.append("a")
         try owner.close()
@@ -77,13 +77,13 @@ struct CommitLogTests {
 
     @Test func `directories are made as deep as is asked for`() throws {
         let deep = log.directory.path + "/a/b/c"
-        try CommitLog.open(deep, as: .owner).close()
+        try openOwner(deep).close()
         #expect(FileManager.default.fileExists(atPath: deep + "/clean-shutdown"))
     }
 
     @Test func `a file in the place of the directory is an error that names it`() throws {
         let error = #expect(throws: LogError.self) {
-            try CommitLog.open(log.segments[0], as: .owner)
+            try openOwner(log.segments[0])
         }
         #expect(error?.message.contains(".log") == true)
     }

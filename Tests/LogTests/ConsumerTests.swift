@@ -1,4 +1,6 @@
+import Foundation
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct ConsumerTests {
@@ -67,5 +69,152 @@ struct ConsumerTests {
             }
             #expect(try values(consumer) == ["b"])
         }
+    }
+
+    // MARK: Where to begin
+
+    @Test(arguments: [
+        (Start.earliest, 0), (.latest, 10), (.offset(Offset(4)), 4), (.fromEnd(3), 7),
+        (.fromEnd(99), 0), (.time(Timestamp(milliseconds: 55)), 6),
+        (.time(Timestamp(milliseconds: 999)), 10),
+    ])
+    func `a partition is read from where it is asked`(start: Start, first: Int) throws {
+        try log.withOwner { log, partition throws in
+            for number in 0..<10 {
+                let batch = BatchBuilder()
+                try batch.append(
+                    key: nil, value: Array("\(number)".utf8),
+                    timestamp: Timestamp(milliseconds: Int64(number) * 10))
+                _ = try withExtendedLifetime(batch) { try partition().append(batch.seal()) }
+            }
+            let consumer = Consumer(log)
+            try consumer.assign(TestLog.name, from: start)
+            #expect(try consumer.position(of: TestLog.name) == Offset(Int64(first)))
+            #expect(try values(consumer) == (first..<10).map(String.init))
+            try consumer.seek(TestLog.name, to: start)
+            #expect(try values(consumer, maxRecords: 2) == (first..<10).prefix(2).map(String.init))
+        }
+    }
+
+    @Test func `offsets that are not there, and partitions not assigned, are refused`() throws {
+        try log.withOwner { log, partition throws in
+            try partition().append("a")
+            let consumer = Consumer(log)
+            var error = #expect(throws: LogError.self) {
+                try consumer.assign(TestLog.name, from: .offset(Offset(2)))
+            }
+            #expect(error?.code == .offsetOutOfRange)
+            #expect(consumer.assignment.isEmpty)
+            error = #expect(throws: LogError.self) { try consumer.pause(TestLog.name) }
+            #expect(error?.code == .invalidArgument)
+        }
+    }
+
+    // MARK: Polling
+
+    @Test func `a paused partition keeps its position, and gives its records when resumed`() throws
+    {
+        try log.withOwner { log, _ throws in
+            let topic = try log.createTopic("two", partitions: 2)
+            for name in topic.partitions { try log.partition(name).append("\(name)") }
+            let consumer = try Consumer(log, topic: topic, from: .earliest)
+            try consumer.pause(topic.partitions[0])
+            #expect(try values(consumer) == ["two-1"])
+            #expect(try consumer.poll(timeout: .milliseconds(1)) { _, _ in } == 0)
+            try consumer.resume(topic.partitions[0])
+            #expect(try values(consumer) == ["two-0"])
+            consumer.unassign(topic.partitions[0])
+            try log.partition(topic.partitions[0]).append("unseen")
+            #expect(try values(consumer) == [])
+        }
+    }
+
+    @Test func `no partition starves the others`() throws {
+        try log.withOwner { log, _ throws in
+            let topic = try log.createTopic("two", partitions: 2)
+            for name in topic.partitions {
+                for _ in 0..<30 {
+                    try log.partition(name).append(String(repeating: "x", count: 100_000))
+                }
+            }
+            let consumer = try Consumer(log, topic: topic, from: .earliest)
+            var partitions: [PartitionID] = []
+            try consumer.poll { partition, _ in partitions.append(partition.partition) }
+            #expect(partitions.count == 60)
+            #expect(Set(partitions.prefix(25)).count == 2, "a fetch of one, then one of the other")
+        }
+    }
+
+    @Test func `no batch is begun over the bytes asked for`() throws {
+        try log.withOwner { log, partition throws in
+            for _ in 0..<10 { try partition().append(String(repeating: "x", count: 1000)) }
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            #expect(try consumer.poll(maxBytes: 1) { _, _ in } == 1)
+            #expect(try consumer.poll(maxBytes: 2500) { _, _ in } == 3)
+            #expect(try consumer.poll(maxBytes: 0) { _, _ in } == 0)
+            #expect(try consumer.poll { _, _ in } == 6)
+        }
+    }
+
+    @Test func `a poll broken off in a batch goes on behind its last record`() throws {
+        try log.withOwner { log, partition throws in
+            try partition().append("a", "b", "c", "d", "e")
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            #expect(try values(consumer, maxRecords: 2) == ["a", "b"])
+            #expect(try consumer.position(of: TestLog.name) == Offset(2))
+            #expect(try values(consumer, maxRecords: 1) == ["c"])
+            #expect(try values(consumer) == ["d", "e"])
+        }
+    }
+
+    // MARK: Waiting
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a waiting consumer wakes for its partition`() async throws {
+        let owner = try CommitLog.open(log.directory.path, as: .owner)
+        let topic = try owner.topic("t")
+        let read = await onThreads { started in
+            let consumer = try Consumer(owner, topic: topic, from: .earliest)
+            started()
+            var count = 0
+            while count < 100 { count += try consumer.poll(timeout: .seconds(60)) { _, _ in } }
+            return count
+        } after: {
+            for _ in 0..<100 { try owner.partition(TestLog.name).append("x") }
+        }
+        #expect(try read.get() == 100)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a wait ends with its time, with enough bytes, and when it is woken`() async throws {
+        let owner = try CommitLog.open(log.directory.path, as: .owner)
+        let topic = try owner.topic("t")
+        try owner.partition(TestLog.name).append("x")
+        let consumer = try Consumer(owner, topic: topic, from: .earliest)
+        // Too few bytes: it waits, then gives what there is.
+        #expect(try consumer.poll(timeout: .milliseconds(5), minBytes: 1000) { _, _ in } == 1)
+        consumer.wakeUp()
+        #expect(try consumer.poll(timeout: .seconds(3600)) { _, _ in } == 0)
+        let observer = try CommitLog.open(log.directory.path, as: .observer)
+        let follower = try Consumer(observer, topic: topic, from: .latest)
+        #expect(try follower.poll(timeout: .milliseconds(5)) { _, _ in } == 0)
+        try owner.partition(TestLog.name).append("y")
+        #expect(try follower.poll(timeout: .seconds(3600)) { _, _ in } == 1)
+    }
+
+    /// Runs `body` in a thread of its own, which may block, and `action` here once it has started.
+    private func onThreads<R: Sendable>(
+        _ body: @escaping @Sendable (() -> Void) throws -> R,
+        after action: @Sendable () throws -> Void
+    ) async -> Result<R, any Error> {
+        let started = AppendSignal()
+        async let result = withCheckedContinuation { continuation in
+            Thread {
+                continuation.resume(returning: Result { try body { started.notify() } })
+            }.start()
+        }
+        while started.count == 0 { await Task.yield() }
+        do { try action() } catch { return .failure(error) }
+        return await result
     }
 }

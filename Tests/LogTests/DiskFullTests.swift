@@ -44,7 +44,7 @@ struct DiskFullTests {
         throws
     {
         let disk = try #require(try SmallDisk())
-        let log = try CommitLog.open(disk.path, as: .owner)
+        let log = try openOwner(disk.path)
         try log.createTopic("t", partitions: 1)
         let partition = try log.partition(TestLog.name)
         try partition.append("before")
@@ -62,14 +62,14 @@ struct DiskFullTests {
         try disk.empty()
         #expect(try partition.append(large) == Offset(1))
         try log.close()
-        let again = try CommitLog.open(disk.path, as: .owner)
+        let again = try openOwner(disk.path)
         #expect(try again.partition(TestLog.name).values() == ["before", large])
     }
 
     @Test func `a producer keeps what a full disk refused, and sends it when there is room`() throws
     {
         let disk = try #require(try SmallDisk())
-        let log = try CommitLog.open(disk.path, as: .owner)
+        let log = try openOwner(disk.path)
         let topic = try log.createTopic("t", partitions: 1)
         let producer = Producer(log)
         try disk.fill(leaving: 8192)
@@ -82,7 +82,7 @@ struct DiskFullTests {
 
     @Test func `a topic that finds no room is not made, and can be made later`() throws {
         let disk = try #require(try SmallDisk())
-        let log = try CommitLog.open(disk.path, as: .owner)
+        let log = try openOwner(disk.path)
         try log.createTopic("first", partitions: 1)
         let catalogue = try readFile(disk.path + "/topics")
         try disk.fill(leaving: 0)

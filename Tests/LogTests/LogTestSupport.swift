@@ -25,12 +25,11 @@ struct TestLog {
 
     /// An owner's log that does nothing in the background.
     func open(_ files: FileSystem = .live) throws -> CommitLog {
-        var options = LogOptions()
-        options.segmentBytes = segmentBytes
-        options.isMaintained = false
-        options.files = files
-        options.notify = { [notices] in notices.add($0) }
-        return try CommitLog.open(directory.path, as: .owner, options)
+        try openOwner(directory.path) { options in
+            options.segmentBytes = segmentBytes
+            options.files = files
+            options.notify = { [notices] in notices.add($0) }
+        }
     }
 
     /// Opens as the owner for the call; a stop that is not clean is as after kill -9. (A closure whose
@@ -81,6 +80,17 @@ struct TestLog {
             _ = try open()
         }
     }
+}
+
+/// An owner's log that does nothing in the background, so that it is gone with its last reference: as
+/// after kill -9.
+func openOwner(_ directory: String, _ change: (inout LogOptions) -> Void = { _ in }) throws
+    -> CommitLog
+{
+    var options = LogOptions()
+    options.isMaintained = false
+    change(&options)
+    return try CommitLog.open(directory, as: .owner, options)
 }
 
 final class Notices: Sendable {
@@ -238,4 +248,12 @@ func header(
     put(sequence)
     put(Int32(count))
     return try bytes.withUnsafeBytes { try BatchHeader($0) }
+}
+
+/// A clock that stands until the test moves it.
+final class TestClock: Sendable {
+    private let time = Mutex(ContinuousClock.now)
+
+    var now: ContinuousClock.Instant { time.withLock { $0 } }
+    func advance(by duration: Duration) { time.withLock { $0 += duration } }
 }

@@ -1,7 +1,9 @@
 // Reading forward: seeks, batches larger than what is fetched, and bytes that are damaged under the
 // reader after they were checked.
 
+import StreamJobsCompression
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct PartitionCursorTests {
@@ -155,9 +157,9 @@ struct PartitionCursorTests {
         }
     }
 
-    @Test func `a compressed batch is refused by the name of its codec, again and again`() throws {
+    @Test func `a batch of an unknown codec is refused by its number, again and again`() throws {
         var batch = KafkaPythonBatches.plain
-        batch[22] |= 4
+        batch[22] |= 5
         mendChecksum(&batch)
         try writeFile(try log.segments[0], batch)
         try log.withPartition { partition throws in
@@ -165,9 +167,84 @@ struct PartitionCursorTests {
             for _ in 0..<2 {
                 let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
                 #expect(error?.code == .newerFormat)
-                #expect(error?.message.contains("zstd") == true)
+                #expect(error?.message.contains("codec number 5") == true)
             }
         }
+    }
+
+    @Test(arguments: [CompressionCodec.gzip, .snappy, .lz4, .zstd])
+    func `what is no compressed data is damage, again and again`(codec: CompressionCodec) throws {
+        var batch = KafkaPythonBatches.plain
+        batch[22] |= codec.rawValue
+        mendChecksum(&batch)
+        try writeFile(try log.segments[0], batch)
+        try log.withPartition { partition throws in
+            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
+            for _ in 0..<2 {
+                let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
+                #expect(error?.code == .corrupted)
+                #expect(error?.message.contains(codec.name) == true)
+            }
+        }
+    }
+
+    // MARK: Compression and compaction
+
+    @Test(arguments: CompressionCodec.allCases)
+    func `compressed batches give their records, from anywhere in them`(codec: CompressionCodec)
+        throws
+    {
+        let values = (0..<100).map { String(repeating: "value \($0) ", count: 5) }
+        try log.withPartition { partition in
+            for part in 0..<4 {
+                let batch = BatchBuilder()
+                for value in values[part * 25..<part * 25 + 25] { try batch.append(value) }
+                let sealed = batch.seal(compression: codec)
+                #expect((sealed.count < batch.byteCount) == (codec != .none))
+                _ = try withExtendedLifetime(batch) { try partition.append(sealed) }
+            }
+        }
+        try log.withPartition { partition throws in
+            for start in [0, 1, 24, 25, 60, 99] {
+                #expect(try partition.values(from: Int64(start)) == Array(values[start...]))
+            }
+        }
+    }
+
+    @Test func `gaps that compaction leaves are read over, in batches and between them`() throws {
+        // Offsets 0-3 with 1 and 2 taken out, 4-6 gone, 7 emptied, 8-9 whole.
+        let first = try batch(at: 0, deltas: [0, 3], lastDelta: 3)
+        let empty = try batch(at: 7, deltas: [], lastDelta: 0)
+        let last = try batch(at: 8, deltas: [0, 1], lastDelta: 1)
+        try log.withOwner { log, _ in
+            try log.alterTopic("t", [(name: "cleanup.policy", value: "compact")])
+        }
+        try writeFile(try log.segments[0], first + empty + last)
+        // Only sealed segments are compacted.
+        _ = try log.directory.file("t-0/00000000000000000010.log", [])
+        try log.directory.remove("clean-shutdown")
+        try log.withPartition { partition in
+            for (start, offsets) in [(0, [0, 3, 8, 9]), (1, [3, 8, 9]), (5, [8, 9]), (9, [9])] {
+                let read = try partition.entries(from: Int64(start)).map(\.offset)
+                #expect(read == offsets.map { Int64($0) })
+            }
+        }
+    }
+
+    /// A batch as compaction leaves it: records at some offset deltas only.
+    private func batch(at base: Int64, deltas: [UInt8], lastDelta: UInt8) throws -> [UInt8] {
+        let builder = BatchBuilder()
+        for _ in 0...max(0, deltas.count - 1) { try builder.append("v") }
+        var bytes = Array(builder.seal())
+        if deltas.isEmpty { bytes.removeSubrange(61...) }
+        // A record of one byte takes eight; its offset delta is the fourth.
+        for (index, delta) in deltas.enumerated() { bytes[61 + index * 8 + 3] = delta * 2 }
+        bytes[7] = UInt8(base)
+        bytes[11] = UInt8(bytes.count - 12)
+        bytes[26] = lastDelta
+        bytes[60] = UInt8(deltas.count)
+        mendChecksum(&bytes)
+        return bytes
     }
 
     private func batchEnd(_ bytes: [UInt8]) -> Int { batchByteCount(bytes, at: 0) }

@@ -24,7 +24,7 @@ struct PartitionFaultTests {
     @Test func `after a failed flush nothing is acknowledged, though flushing works again`() throws
     {
         let path = try log.segments[0]
-        let owner = try CommitLog.open(log.directory.path, as: .owner)
+        let owner = try openOwner(log.directory.path)
         let partition = try owner.partition(TestLog.name)
         try partition.append("a")
         let descriptor = try descriptor(of: path)
@@ -53,7 +53,7 @@ struct PartitionFaultTests {
     {
         let path = log.directory.path
         await #expect(processExitsWith: .success) { [path = path as String] in
-            let owner = try CommitLog.open(path, as: .owner)
+            let owner = try openOwner(path)
             let partition = try owner.partition(TestLog.name)
             try partition.append("a")
             let segment = path + "/t-0/00000000000000000000.log"

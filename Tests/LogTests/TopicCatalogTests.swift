@@ -12,7 +12,7 @@ struct TopicCatalogTests {
 
     @discardableResult
     private func withOwner<R>(_ body: (CommitLog) throws -> R) throws -> R {
-        let log = try CommitLog.open(directory.path, as: .owner)
+        let log = try openOwner(directory.path)
         let result = try body(log)
         try log.close()
         return result
@@ -91,9 +91,13 @@ struct TopicCatalogTests {
         try withOwner { log throws in
             #expect(log.topics == made.reversed())
             #expect(Set(made.map(\.id)).count == 2)
-            #expect(try log.takeProducerIDs(1) == 5)
+            #expect(try log.takeProducerIDs(1) >= 5, "what a stop leaves of a block nobody gets")
         }
-        try withOwner { log throws in #expect(try log.takeProducerIDs(1) == 6) }
+        try withOwner { log throws in
+            let first = try log.takeProducerIDs(2000)
+            #expect(first >= 6)
+            #expect(try log.takeProducerIDs(1) == first + 2000)
+        }
     }
 
     /// Cut anywhere, or with any byte changed: never other topics than were made, never fewer.
@@ -112,7 +116,7 @@ struct TopicCatalogTests {
         for bytes in damaged {
             try writeFile(path, bytes)
             let error = #expect(throws: LogError.self) {
-                try CommitLog.open(directory.path, as: .owner)
+                try openOwner(directory.path)
             }
             #expect(error?.code == .corrupted || error?.code == .newerFormat)
             #expect(error?.message.contains(path) == true)
@@ -127,7 +131,7 @@ struct TopicCatalogTests {
         try withOwner { try $0.createTopic("t", partitions: 1) }
         try writeFile(path, Array("streamjobs-topics 3\nanything\n".utf8))
         let error = #expect(throws: LogError.self) {
-            try CommitLog.open(directory.path, as: .owner)
+            try openOwner(directory.path)
         }
         #expect(error?.code == .newerFormat && error?.message.contains("version 3") == true)
     }
@@ -162,10 +166,8 @@ struct TopicCatalogTests {
         try FileManager.default.removeItem(atPath: path)
         let segment = directory.path + "/t-0/00000000000000000000.log"
         let before = try readFile(segment)
-        try withOwner { log throws in
-            let error = #expect(throws: LogError.self) { try log.createTopic("t", partitions: 1) }
-            #expect(error?.code == .corrupted && error?.message.contains(segment) == true)
-        }
+        let error = #expect(throws: LogError.self) { try withOwner { _ in } }
+        #expect(error?.code == .corrupted && error?.message.contains(segment) == true)
         #expect(!before.isEmpty)
         #expect(try readFile(segment) == before)
     }

@@ -14,7 +14,10 @@ struct ExitCodesTests {
             (.noSuchDirectory, 66), (.directoryInUse, 75), (.permissionDenied, 77), (.noSpace, 74),
             (.io, 74), (.corrupted, 74), (.newerFormat, 65), (.recordTooLarge, 65), (.readOnly, 77),
             (.producerFenced, 74), (.offsetOutOfRange, 65), (.outOfOrderSequence, 74),
-            (.invalidTransactionState, 65),
+            (.invalidTransactionState, 65), (.noSuchTransaction, 66), (.outcomeUnknown, 74),
+            (.noSuchGroup, 66), (.groupNotEmpty, 65), (.noCommittedOffset, 65),
+            (.inconsistentProtocol, 65), (.unknownMember, 74), (.illegalGeneration, 74),
+            (.rebalanceInProgress, 74), (.memberIDRequired, 74), (.fencedInstance, 74),
         ] as [(LogError.Code, Int32)])
     func `of the log`(code: LogError.Code, exitCode: Int32) {
         #expect(ExitCodes.code(of: LogError(code, "")) == exitCode)

@@ -78,7 +78,6 @@ final class CrashingLog: JobLog {
         guard steps.add(1, ordering: .relaxed).newValue < crash else { throw Crash() }
     }
 
-    var signal: AppendSignal { log.signal }
     func existingTopic(_ name: String) throws -> Topic? { try log.existingTopic(name) }
     func createTopic(
         _ name: String, partitions: Int, isInternal: Bool, settings: TopicSettings
@@ -88,6 +87,9 @@ final class CrashingLog: JobLog {
     }
     func logPartition(_ name: TopicPartition) throws -> any JobLogPartition {
         CrashingPartition(try log.partition(name), self)
+    }
+    func flush(_ partitions: [any JobLogPartition]) throws {
+        for partition in partitions { try partition.flush() }
     }
     func takeProducerIDs(_ count: Int) throws -> Int64 { try log.takeProducerIDs(count) }
 }
@@ -127,4 +129,6 @@ final class CrashingPartition: JobLogPartition {
     func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor {
         partition.makeCursor(from: offset, isolation)
     }
+    func addSignal(_ signal: AppendSignal) { partition.addSignal(signal) }
+    func removeSignal(_ signal: AppendSignal) { partition.removeSignal(signal) }
 }

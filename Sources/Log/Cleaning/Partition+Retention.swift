@@ -13,6 +13,7 @@ extension Partition {
         try maintenance.withLock { maintenance in
             let isNew = try state.withLock { state in
                 try requireWritable(state)
+                try requireOpen(state)
                 guard offset <= state.ends.lastStable else {
                     throw LogError(
                         .offsetOutOfRange,
@@ -22,6 +23,9 @@ extension Partition {
                 return offset > state.ends.start
             }
             guard isNew else { return }
+            // A power loss must neither leave a beginning behind the end (what is appended then would be
+            // below it, and gone with the opening after) nor make undecided again what is removed.
+            try flush()
             try note(offset)
             try removeSegments(below: offset, &maintenance)
         }
@@ -34,20 +38,28 @@ extension Partition {
         try maintenance.withLock { maintenance in
             let (start, noted, hasRolled) = try state.withLock { state in
                 try requireWritable(state)
+                try requireOpen(state)
                 let noted = state.ends.start
                 guard let start = try state.retentionStart(now: now) else {
                     return (noted, noted, false)
                 }
-                // One that is removed now, rather than an empty one again and again.
-                let hasRolled =
-                    start == state.ends.logEnd && state.active.baseOffset < start
-                    && !state.isClosed
-                if hasRolled { try roll(at: start, &state) }
-                return (start, noted, hasRolled)
+                let base = state.active.baseOffset
+                guard start == state.ends.logEnd, base < start else { return (start, noted, false) }
+                do {
+                    try roll(at: start, &state)
+                } catch let failure as LogError where failure.code == .noSpace {
+                    // What lies before the active one makes room.
+                    return (max(base, noted), noted, false)
+                }
+                return (start, noted, true)
             }
             // The new segment is there before the old one goes, and what the old one says of producers.
             if hasRolled { try checkpoint(&maintenance) }
-            if start > noted { try note(start) }
+            if start > noted {
+                // The markers of what is removed as well.
+                try flush()
+                try note(start)
+            }
             // Also what a crash has left below the start.
             return try removeSegments(below: start, &maintenance)
         }
@@ -63,15 +75,21 @@ extension Partition {
             return Array(state.segments.prefix(count))
         }
         guard !removed.isEmpty else { return 0 }
+        // What goes on is there before the others go, the last segment above all.
+        try files.flushDirectory(directory)
         let bases = Set(removed.map(\.baseOffset))
         let left = maintenance.manifest.filter { !bases.contains($0.baseOffset) }
-        if left.isEmpty {
-            // What is known of producers goes with the manifest: it is not to name only what is missing.
-            try checkpoint(&maintenance)
-        } else {
-            try SegmentManifest.write(left, to: directory, in: files)
-            maintenance.manifest = left
-            maintenance.checkpointBytes = left.reduce(0) { $0 + $1.byteCount }
+        do {
+            if left.isEmpty {
+                // What is known of producers goes with the manifest: it is not to name only what is missing.
+                try checkpoint(&maintenance)
+            } else {
+                maintenance.manifest = left
+                maintenance.checkpointBytes = left.reduce(0) { $0 + $1.byteCount }
+                try SegmentManifest.write(left, to: directory, in: files)
+            }
+        } catch let failure as LogError where failure.code == .noSpace {
+            // Room is what this is to make; opening knows by the start what was removed.
         }
         try SegmentRemoval.remove(removed, from: directory, in: files)
         return removed.count

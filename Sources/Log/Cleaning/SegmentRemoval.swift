@@ -5,11 +5,13 @@ enum SegmentRemoval {
     /// Of a file that is being removed (Kafka's `.deleted`).
     static let suffix = ".deleted"
 
-    /// The files of a segment. The log is the last: what is left without it is rubbish.
-    static let suffixes = [
+    /// Of the files that are of no use without their segment.
+    static let indexSuffixes = [
         OffsetEntry.fileSuffix, TimeEntry.fileSuffix, AbortedTransaction.fileSuffix,
-        ProducerSnapshotFile.suffix, Segment.logSuffix,
     ]
+
+    /// The files of a segment. The log is the last: what is left without it is rubbish.
+    static let suffixes = indexSuffixes + [ProducerSnapshotFile.suffix, Segment.logSuffix]
 
     /// Removes the files of `segments`; when it returns they are gone for good.
     static func remove(_ segments: [Segment], from directory: String, in files: FileSystem) throws {

@@ -1,5 +1,6 @@
-// Wakes threads that wait for something to be appended. A waiter notes the count, looks for work, and
-// waits only if the count is still the same: no append between looking and waiting is missed.
+// Wakes threads that wait for something to be appended. A waiter owns a signal and adds it to the
+// partitions that it cares about: an append anywhere else wakes nobody. It notes the count, looks for
+// work, and waits only if the count is still the same: no append between looking and waiting is missed.
 
 import Glibc
 import Synchronization
@@ -46,7 +47,7 @@ package final class AppendSignal: Sendable {
     package func wait(after seen: UInt64, timeout: Duration) {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
-        let parts = timeout.components
+        let parts = max(.zero, timeout).components
         let nanoseconds = Int(parts.attoseconds / 1_000_000_000) + deadline.tv_nsec
         deadline.tv_sec += Int(parts.seconds) + nanoseconds / 1_000_000_000
         deadline.tv_nsec = nanoseconds % 1_000_000_000
@@ -58,5 +59,41 @@ package final class AppendSignal: Sendable {
         }
         pthread_mutex_unlock(mutex)
         waiters.subtract(1, ordering: .sequentiallyConsistent)
+    }
+}
+
+/// The signals of those who wait for one partition. Any thread may call.
+package final class AppendSignals: Sendable {
+    /// How many there are: an append that nobody waits for takes no lock.
+    private let count = Atomic<Int>(0)
+    private let signals = Mutex<[AppendSignal]>([])
+
+    package init() {}
+
+    /// From now on each `notify` notifies `signal`. Whoever adds it looks for work afterwards: what
+    /// happened before is not told.
+    package func add(_ signal: AppendSignal) {
+        signals.withLock {
+            $0.append(signal)
+            count.store($0.count, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// Undoes one `add`.
+    package func remove(_ signal: AppendSignal) {
+        signals.withLock { signals in
+            if let index = signals.firstIndex(where: { $0 === signal }) {
+                signals.remove(at: index)
+            }
+            count.store(signals.count, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    package func notify() {
+        // Orders what was appended before the look at the count, as `add` orders the count before its
+        // caller's look for work: one of them sees the other.
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        guard count.load(ordering: .sequentiallyConsistent) > 0 else { return }
+        signals.withLock { for signal in $0 { signal.notify() } }
     }
 }

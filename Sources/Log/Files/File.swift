@@ -1,5 +1,6 @@
 // One open file. Every failure names the path and, by its code, the remedy.
 
+import CStreamJobsLinux
 import Glibc
 
 /// An open file, closed when the last reference goes. Positioned reads and writes may come from any
@@ -72,6 +73,13 @@ final class File: Sendable {
             }
             done += count
         }
+    }
+
+    /// Asks for room on the disk behind the end of the file, whose length stays: then writes there need not
+    /// allocate it bit by bit. Only a hint: where it is refused, the write says what is wrong.
+    func preallocate(_ byteCount: Int, at position: Int) {
+        _ = fallocate(
+            descriptor, Int32(streamjobs_keep_size), off_t(position), off_t(byteCount))
     }
 
     func truncate(to byteCount: Int) throws {

@@ -85,7 +85,13 @@ package final class FileSystem: Sendable {
         guard let stream = opendir(path) else { throw systemError("read directory", path) }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            // It says nil at the end and for a failure: a name that is not told of is a segment lost.
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw systemError("read directory", path) }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
@@ -187,6 +193,7 @@ struct FileStatus: Sendable {
     let byteCount: Int
     /// Another one where the file was replaced as a whole.
     let identity: FileIdentity
+    let isDirectory: Bool
     /// When its content was last changed, by the wall clock.
     let modified: Timestamp
 
@@ -195,6 +202,7 @@ struct FileStatus: Sendable {
         identity = FileIdentity(
             inode: UInt64(status.st_ino), seconds: Int(status.st_mtim.tv_sec),
             nanoseconds: Int(status.st_mtim.tv_nsec))
+        isDirectory = status.st_mode & S_IFMT == S_IFDIR
         modified = Timestamp(
             milliseconds: Int64(status.st_mtim.tv_sec) * 1000
                 + Int64(status.st_mtim.tv_nsec) / 1_000_000)

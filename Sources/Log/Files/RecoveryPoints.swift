@@ -1,16 +1,18 @@
-// Up to where each partition is known to be flushed, kept exactly: a point is on the disk before anybody
-// is told that data below it is. So after a crash of any kind, damage below a partition's point is rot and
-// is refused, and what is damaged behind it was never acknowledged as flushed and is cut (decision 0006).
+// What must be known of each partition before its files are read: up to where it is known to be flushed,
+// where it begins, and its leader epoch. The flushed point is exact: it is on the disk before anybody is
+// told that data below it is. So after a crash of any kind, damage below a partition's point is rot and is
+// refused, and what is damaged behind it was never acknowledged as flushed and is cut (decision 0006).
 //
 // One file `recovery-points` for the data directory, so that partitions flushed in one round share its
 // flush. Pages of 4096 bytes; a slot has a copy in each page of a pair, written in turn, so that a torn
-// write leaves the copy before. Integers big-endian.
+// write leaves the copy before. It is written in place: a full disk does not keep a retention from noting
+// what it removes. Integers big-endian.
 //
 //  page 0      magic "SJRECPTS"  8 │ version int32 (1)  4 │ zeros
 //  page 1 + 2k slots 64k … 64k+63, first copies;  page 2 + 2k  the second copies
 //
-//  slot (64)   topic id 16 │ partition int32 4 │ zeros 4 │ offset int64 8 │ write number int64 8 │
-//              zeros 20 │ CRC-32C of the 60 bytes before 4
+//  slot (64)   topic id 16 │ partition int32 4 │ leader epoch int32 4 │ flushed offset int64 8 │
+//              write number int64 8 │ start offset int64 8 │ zeros 12 │ CRC-32C of the 60 bytes before 4
 
 import StreamJobsChecksum
 import Synchronization
@@ -22,20 +24,42 @@ final class RecoveryPoints: Sendable {
         let partition: PartitionID
     }
 
+    struct Point: Equatable {
+        /// Everything below was flushed.
+        var flushed = Offset.zero
+        /// What lay below was removed.
+        var start = Offset.zero
+        /// The leader epoch of the last opening.
+        var leaderEpoch: Int32 = 0
+    }
+
+    /// What is nil stays as it is.
+    struct Change {
+        let key: Key
+        var flushed: Offset?
+        var start: Offset?
+        var leaderEpoch: Int32?
+    }
+
     private struct Slot {
-        var key: Key
-        var offset: Offset
-        var writeNumber: Int64
+        /// Nil where the slot is free.
+        var key: Key?
+        var point = Point()
+        /// Of the slot, whoever has it: the copy with the higher one is the newer.
+        var writeNumber: Int64 = 0
+        /// The number of its last change.
+        var changeNumber: Int64 = 0
     }
 
     private struct State {
-        /// Nil where a slot is free.
-        var slots: [Slot?] = []
+        var slots: [Slot] = []
         var indexes: [Key: Int] = [:]
         /// Slots that were changed and not written yet.
         var changed: Set<Int> = []
         /// Counts the changes; what a flush waits for.
         var changeNumber: Int64 = 0
+        /// Pairs of pages that the file has.
+        var pairCount: Int
         var failure: LogError?
     }
 
@@ -57,31 +81,34 @@ final class RecoveryPoints: Sendable {
     init(_ directory: String, in files: FileSystem) throws {
         let path = directory + Self.fileName
         isNew = try !files.exists(path)
-        if isNew { try Self.header.withUnsafeBytes { try files.replaceFile(path, with: $0) } }
+        if isNew {
+            // With its first pages, so that they need no room later.
+            let bytes = Self.header + Self.emptyPair
+            try bytes.withUnsafeBytes { try files.replaceFile(path, with: $0) }
+        }
         file = try File(path, .readWrite, in: files)
-        var state = State()
-        if !isNew {
-            let bytes = try files.bytes(of: path) ?? []
-            try Self.checkHeader(bytes, path)
-            state.slots = Self.slots(bytes)
-            for (index, slot) in state.slots.enumerated() {
-                if let slot { state.indexes[slot.key] = index }
-            }
+        let bytes = try files.bytes(of: path) ?? []
+        try Self.checkHeader(bytes, path)
+        var state = State(pairCount: max(0, bytes.count / Self.pageBytes - 1) / 2)
+        state.slots = Self.slots(bytes)
+        for (index, slot) in state.slots.enumerated() {
+            if let key = slot.key { state.indexes[key] = index }
         }
         self.state = Mutex(state)
     }
 
     /// Nil if nothing is known of the partition.
-    func point(of key: Key) -> Offset? {
-        state.withLock { state in state.indexes[key].flatMap { state.slots[$0]?.offset } }
+    func point(of key: Key) -> Point? {
+        state.withLock { state in state.indexes[key].map { state.slots[$0].point } }
     }
 
-    /// When it returns, the points survive a power loss. What lies below them must do so already.
-    /// A failure refuses all further calls: what is on the disk is unknown from then on.
-    func set(_ points: [(key: Key, offset: Offset)]) throws {
+    /// When it returns, the changes survive a power loss. What lies below a flushed point must do so
+    /// already; it never goes back: threads that flush a partition one after the other may come here in any
+    /// order. Throws `noSpace` where the file has to grow and cannot: then it may be tried again. Any other
+    /// failure refuses all further calls: what is on the disk is unknown from then on.
+    func set(_ changes: [Change]) throws {
         let target = state.withLock { state in
-            for (key, offset) in points { Self.change(&state, key, to: offset) }
-            return state.changeNumber
+            changes.map { Self.make($0, in: &state) }.max() ?? 0
         }
         try flushes.reach(target) { try write() }
     }
@@ -91,43 +118,78 @@ final class RecoveryPoints: Sendable {
         state.withLock { state in
             for key in keys {
                 guard let index = state.indexes.removeValue(forKey: key) else { continue }
-                state.slots[index] = nil
+                state.slots[index].key = nil
                 state.changed.insert(index)
             }
         }
     }
 
-    private static func change(_ state: inout State, _ key: Key, to offset: Offset) {
+    /// Gives the number of the change after which all is as `change` says.
+    private static func make(_ change: Change, in state: inout State) -> Int64 {
         let index: Int
-        if let known = state.indexes[key] {
+        if let known = state.indexes[change.key] {
             index = known
         } else {
-            index = state.slots.firstIndex { $0 == nil } ?? state.slots.count
-            if index == state.slots.count { state.slots.append(nil) }
-            state.indexes[key] = index
+            index = state.slots.firstIndex { $0.key == nil } ?? state.slots.count
+            if index == state.slots.count { state.slots.append(Slot()) }
+            state.slots[index].key = change.key
+            state.slots[index].point = Point()
+            state.slots[index].changeNumber = 0
+            state.indexes[change.key] = index
         }
-        let writeNumber = state.slots[index]?.writeNumber ?? 0
-        state.slots[index] = Slot(key: key, offset: offset, writeNumber: writeNumber)
-        state.changed.insert(index)
+        let known = state.slots[index]
+        var point = known.point
+        point.flushed = max(point.flushed, change.flushed ?? .zero)
+        point.start = change.start ?? point.start
+        point.leaderEpoch = change.leaderEpoch ?? point.leaderEpoch
+        // A slot that was never written has no number.
+        guard point != known.point || known.changeNumber == 0 else { return known.changeNumber }
+        state.slots[index].point = point
         state.changeNumber += 1
+        state.slots[index].changeNumber = state.changeNumber
+        state.changed.insert(index)
+        return state.changeNumber
     }
 
     /// Writes and flushes what was changed; gives the number of the last change among it.
     private func write() throws -> Int64 {
-        let (changes, number) = try state.withLock { state in
+        let (changes, number, pairs) = try state.withLock { state in
             if let failure = state.failure { throw failure }
-            for index in state.changed { state.slots[index]?.writeNumber += 1 }
+            for index in state.changed { state.slots[index].writeNumber += 1 }
             defer { state.changed.removeAll(keepingCapacity: true) }
-            return (state.changed.map { ($0, state.slots[$0]) }, state.changeNumber)
+            let pairsNeeded = (state.slots.count + Self.slotsPerPage - 1) / Self.slotsPerPage
+            return (
+                state.changed.map { ($0, state.slots[$0]) }, state.changeNumber,
+                (have: state.pairCount, needed: pairsNeeded)
+            )
         }
         do {
+            for pair in pairs.have..<max(pairs.have, pairs.needed) {
+                try Self.emptyPair.withUnsafeBytes {
+                    try file.write($0, at: Self.pageBytes * (1 + 2 * pair))
+                }
+            }
             for (index, slot) in changes { try write(slot, at: index) }
-            try file.flush()
-        } catch let failure as LogError {
-            state.withLock { $0.failure = failure }
+        } catch let failure as LogError where failure.code == .noSpace {
+            // Nothing that counts was overwritten: the copies before are whole.
+            state.withLock { state in
+                for (index, _) in changes {
+                    state.slots[index].writeNumber -= 1
+                    state.changed.insert(index)
+                }
+            }
             throw failure
+        } catch {
+            throw fail(error)
         }
+        do { try file.flush() } catch { throw fail(error) }
+        state.withLock { $0.pairCount = max(pairs.have, pairs.needed) }
         return number
+    }
+
+    private func fail(_ error: any Error) -> any Error {
+        if let failure = error as? LogError { state.withLock { $0.failure = failure } }
+        return error
     }
 
     // MARK: Format
@@ -137,9 +199,9 @@ final class RecoveryPoints: Sendable {
         return page * pageBytes + index % slotsPerPage * slotBytes
     }
 
-    private func write(_ slot: Slot?, at index: Int) throws {
+    private func write(_ slot: Slot, at index: Int) throws {
         var bytes = [UInt8](repeating: 0, count: Self.slotBytes)
-        guard let slot else {
+        guard let key = slot.key else {
             // A free slot is zeros in both copies.
             for copy in 0...1 {
                 try bytes.withUnsafeBytes {
@@ -150,11 +212,13 @@ final class RecoveryPoints: Sendable {
         }
         bytes.withUnsafeMutableBytes { buffer in
             guard let memory = buffer.baseAddress else { return }
-            memory.storeBigEndian(slot.key.topicID.high, at: 0)
-            memory.storeBigEndian(slot.key.topicID.low, at: 8)
-            memory.storeBigEndian(slot.key.partition.rawValue, at: 16)
-            memory.storeBigEndian(slot.offset.rawValue, at: 24)
+            memory.storeBigEndian(key.topicID.high, at: 0)
+            memory.storeBigEndian(key.topicID.low, at: 8)
+            memory.storeBigEndian(key.partition.rawValue, at: 16)
+            memory.storeBigEndian(slot.point.leaderEpoch, at: 20)
+            memory.storeBigEndian(slot.point.flushed.rawValue, at: 24)
             memory.storeBigEndian(slot.writeNumber, at: 32)
+            memory.storeBigEndian(slot.point.start.rawValue, at: 40)
             let covered = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<60])
             memory.storeBigEndian(CRC32C.checksum(covered), at: 60)
         }
@@ -163,15 +227,15 @@ final class RecoveryPoints: Sendable {
         }
     }
 
-    private static func slots(_ bytes: [UInt8]) -> [Slot?] {
+    private static func slots(_ bytes: [UInt8]) -> [Slot] {
         let pairs = max(0, bytes.count / pageBytes) / 2 + 1
         let found = bytes.withUnsafeBytes { bytes in
-            (0..<pairs * slotsPerPage).map { index -> Slot? in
+            (0..<pairs * slotsPerPage).map { index -> Slot in
                 let copies = [0, 1].compactMap { slot(bytes, at: position(index, copy: $0)) }
-                return copies.max { $0.writeNumber < $1.writeNumber }
+                return copies.max { $0.writeNumber < $1.writeNumber } ?? Slot()
             }
         }
-        let used = found.lastIndex { $0 != nil }.map { $0 + 1 } ?? 0
+        let used = found.lastIndex { $0.key != nil }.map { $0 + 1 } ?? 0
         return Array(found[..<used])
     }
 
@@ -180,18 +244,26 @@ final class RecoveryPoints: Sendable {
         let slot = UnsafeRawBufferPointer(rebasing: bytes[position..<position + slotBytes])
         let crc = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: slot[..<60]))
         let partition = slot.loadBigEndian(Int32.self, at: 16)
-        let offset = slot.loadBigEndian(Int64.self, at: 24)
+        let leaderEpoch = slot.loadBigEndian(Int32.self, at: 20)
+        let flushed = slot.loadBigEndian(Int64.self, at: 24)
         let writeNumber = slot.loadBigEndian(Int64.self, at: 32)
-        guard slot.loadBigEndian(UInt32.self, at: 60) == crc, partition >= 0, offset >= 0,
-            writeNumber > 0
+        let start = slot.loadBigEndian(Int64.self, at: 40)
+        guard slot.loadBigEndian(UInt32.self, at: 60) == crc, partition >= 0, flushed >= 0,
+            writeNumber > 0, start >= 0, leaderEpoch >= 0
         else { return nil }
         let key = Key(
             topicID: TopicID(
                 high: slot.loadBigEndian(UInt64.self, at: 0),
                 low: slot.loadBigEndian(UInt64.self, at: 8)),
             partition: PartitionID(Int(partition)))
-        return Slot(key: key, offset: Offset(offset), writeNumber: writeNumber)
+        return Slot(
+            key: key,
+            point: Point(
+                flushed: Offset(flushed), start: Offset(start), leaderEpoch: leaderEpoch),
+            writeNumber: writeNumber)
     }
+
+    private static var emptyPair: [UInt8] { [UInt8](repeating: 0, count: 2 * pageBytes) }
 
     private static var header: [UInt8] {
         var page = magic + [UInt8](repeating: 0, count: pageBytes - magic.count)

@@ -1,60 +1,59 @@
 // Group commit: threads that wait for the same flush share one. The first comer does it for all who have
-// come; those who come while it runs wait for the next, which one of them does.
+// come; those who come while it runs wait for the next, which one of them does. They sleep on a futex: with
+// a condition each would wake only to wait for its mutex, which halved what 64 producers reach on two cores.
 
+import CStreamJobsLinux
 import Glibc
+import Synchronization
 
 /// Any thread may call.
 final class SharedFlush: Sendable {
-    // The three below are guarded by the mutex; it and the condition are made in init, destroyed in
-    // deinit and only ever passed to the pthread calls.
-    nonisolated(unsafe) private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    // As above.
-    nonisolated(unsafe) private let condition: UnsafeMutablePointer<pthread_cond_t>
-    // Guarded by the mutex.
-    nonisolated(unsafe) private var done: Int64
-    // Guarded by the mutex.
-    nonisolated(unsafe) private var isRunning = false
+    private let done: Atomic<Int64>
+    private let isRunning = Atomic<Bool>(false)
+    /// Counts the flushes that have ended; what waiters sleep on. Made in init, gone in deinit, and only
+    /// ever used as an atomic and as the futex's address.
+    nonisolated(unsafe) private let ended: UnsafeMutablePointer<Atomic<UInt32>>
 
     init(done: Int64) {
-        self.done = done
-        mutex = .allocate(capacity: 1)
-        condition = .allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        self.done = Atomic(done)
+        ended = .allocate(capacity: 1)
+        ended.initialize(to: Atomic(0))
     }
 
     deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
+        ended.deinitialize(count: 1)
+        ended.deallocate()
     }
 
-    /// Returns when everything up to `target` is flushed.
+    /// Returns when everything up to `target` is flushed, and gives up to where it is.
     /// - Parameter flush: Flushes what there is and gives up to where that is, at least `target`. Run by
     ///   one thread at a time. Where it throws, the others that wait try it themselves.
-    func reach(_ target: Int64, _ flush: () throws -> Int64) throws {
-        pthread_mutex_lock(mutex)
-        while done < target {
-            guard !isRunning else {
-                pthread_cond_wait(condition, mutex)
+    @discardableResult
+    func reach(_ target: Int64, _ flush: () throws -> Int64) throws -> Int64 {
+        while true {
+            // Before the looks below: a flush that ends after them changes it, and nobody sleeps.
+            let seen = ended.pointee.load(ordering: .sequentiallyConsistent)
+            let reached = done.load(ordering: .sequentiallyConsistent)
+            if reached >= target { return reached }
+            let isFirst = isRunning.compareExchange(
+                expected: false, desired: true, ordering: .sequentiallyConsistent
+            ).exchanged
+            guard isFirst else {
+                streamjobs_futex_wait(ended, seen)
                 continue
             }
-            isRunning = true
-            pthread_mutex_unlock(mutex)
-            let result = Result { try flush() }
-            pthread_mutex_lock(mutex)
-            isRunning = false
-            pthread_cond_broadcast(condition)
-            switch result {
-            case .success(let reached):
-                precondition(reached >= target, "flushed to \(reached), not to \(target)")
-                done = max(done, reached)
-            case .failure(let error):
-                pthread_mutex_unlock(mutex)
-                throw error
+            defer {
+                isRunning.store(false, ordering: .sequentiallyConsistent)
+                ended.pointee.add(1, ordering: .sequentiallyConsistent)
+                streamjobs_futex_wake(ended, Int32.max)
             }
+            // Another may have ended between the looks.
+            guard done.load(ordering: .sequentiallyConsistent) < target else { continue }
+            // Those who were just woken by the flush before may append first, and share this one.
+            sched_yield()
+            let end = try flush()
+            precondition(end >= target, "flushed to \(end), not to \(target)")
+            done.store(end, ordering: .sequentiallyConsistent)
         }
-        pthread_mutex_unlock(mutex)
     }
 }

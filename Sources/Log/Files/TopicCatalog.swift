@@ -93,6 +93,11 @@ struct TopicCatalog {
         return nextProducerID
     }
 
+    /// A producer has this id; it is not given again.
+    mutating func producerIDSeen(_ id: Int64?) {
+        if let id, id < Int64.max { nextProducerID = max(nextProducerID, id + 1) }
+    }
+
     /// When it returns the catalogue survives a power loss.
     func write(to directory: String, in files: FileSystem) throws {
         var lines = ["next-producer-id \(nextProducerID)"]

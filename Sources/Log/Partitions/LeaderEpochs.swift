@@ -13,12 +13,16 @@ struct LeaderEpochs {
     /// read it before the owner began the epoch.
     private var mayBeStale = true
 
+    /// Whether there was a file.
+    private(set) var isInFile = false
+
     init() {}
 
     init(directory: String, in files: FileSystem, mayBeStale: Bool) throws {
         let path = directory + "/" + Self.fileName
         guard let lines = try CheckpointFile.read(path, in: files) else { return }
         self.mayBeStale = mayBeStale
+        isInFile = true
         entries = []
         for fields in lines {
             guard fields.count == 2, let epoch = Int32(fields[0]), let start = Int64(fields[1]),
@@ -46,9 +50,36 @@ struct LeaderEpochs {
         append(header.leaderEpoch, base)
     }
 
-    /// Begins the next epoch at `start`.
-    mutating func advance(at start: Offset, in directory: String, _ files: FileSystem) throws {
-        append(current + 1, start)
+    /// Begins the next epoch at `start`, above `known`, which somebody may have been told of.
+    mutating func advance(
+        past known: Int32, at start: Offset, in directory: String, _ files: FileSystem
+    ) throws {
+        append(max(current, known) + 1, start)
+        try write(to: directory, files)
+    }
+
+    /// After everything was read: `known` is the epoch of the last opening. Throws `corrupted` if the file
+    /// is older than that; makes it anew if it was missing.
+    mutating func require(_ known: Int32, end: Offset, in directory: String, _ files: FileSystem)
+        throws
+    {
+        guard isInFile else {
+            // Epochs in which nothing was written are in no batch.
+            if current < known { append(known, end) }
+            if current > 0 { try write(to: directory, files) }
+            return
+        }
+        guard current >= known else {
+            throw LogError(
+                .corrupted,
+                "\(directory)/\(Self.fileName) ends with epoch \(current), but epoch \(known) had "
+                    + "begun: it is of an older state; remove it, then it is made again from the "
+                    + "batches")
+        }
+    }
+
+    private mutating func write(to directory: String, _ files: FileSystem) throws {
+        isInFile = true
         try CheckpointFile.write(
             entries.map { "\($0.epoch) \($0.start)" }, to: directory + "/" + Self.fileName,
             in: files)

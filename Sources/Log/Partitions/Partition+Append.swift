@@ -25,7 +25,7 @@ extension Partition {
             state.batchAdded(header, UnsafeRawBufferPointer(batch))
             return (Offset(header.baseOffset), true)
         }
-        if isNew { signal.notify() }
+        if isNew { signals.notify() }
         return offset
     }
 
@@ -56,6 +56,7 @@ extension Partition {
         let segment = state.active
         let position = segment.byteCount
         let file = try segment.log()
+        segment.preallocate(for: batch.count, in: file)
         do {
             try file.write(batch, at: position)
         } catch let failure as LogError {
@@ -88,6 +89,7 @@ extension Partition {
         let path = directory + "/" + Segment.fileName(offset)
         let file = try File(path, .readWrite, create: true, in: files)
         if try file.byteCount() > 0 { try file.truncate(to: 0) }
+        try state.active.releaseRoom()
         state.active.seal()
         state.hasNewNames = true
         state.segments.append(
@@ -123,9 +125,9 @@ extension ProducerStates {
     static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
         -> (TransactionMarker, coordinatorEpoch: Int32)?
     {
-        var reader = ByteReader(batch, from: BatchHeader.byteCount)
+        var records = BatchRecords(batch, header)
         do {
-            let record = try RecordView.read(&reader, of: header)
+            guard let record = try records.next() else { return nil }
             guard let marker = record.key.flatMap(TransactionMarker.init(key:)) else { return nil }
             return (marker, TransactionMarker.coordinatorEpoch(value: record.value))
         } catch {

@@ -10,17 +10,50 @@ extension Partition {
     package func flush() throws {
         let target = try state.withLock { state in
             try requireWritable(state)
-            return state.ends.logEnd.rawValue
+            return state.ends.flushed == state.ends.logEnd ? nil : state.ends.logEnd.rawValue
         }
+        guard let target else { return }
+        // Those who wait do so once, for data and recovery point together.
         try flushes.reach(target) {
-            let end = try flushData()
-            try setRecoveryPoint(end)
+            guard let end = try flushData() else { return target }
+            try setPoints([(self, end)])
             return end.rawValue
         }
     }
 
-    /// The first half of a flush; gives up to where it has flushed.
-    private func flushData() throws -> Offset {
+    /// Flushes several partitions of one log, which share the flush of their recovery points. Where it
+    /// throws, some of them may have been flushed.
+    package static func flush(_ partitions: [Partition]) throws {
+        var flushed: [(partition: Partition, end: Offset)] = []
+        for partition in partitions {
+            if let end = try partition.flushData() { flushed.append((partition, end)) }
+        }
+        try flushed.first?.partition.setPoints(flushed)
+    }
+
+    /// The second half of a flush.
+    private func setPoints(_ flushed: [(partition: Partition, end: Offset)]) throws {
+        do {
+            try environment.recoveryPoints?.set(
+                flushed.map { .init(key: $0.recoveryKey, flushed: $1) })
+        } catch let failure as LogError where failure.code != .noSpace {
+            for (partition, _) in flushed { partition.state.withLock { $0.failure = failure } }
+            throw failure
+        }
+        for (partition, end) in flushed { try partition.dataFlushed(to: end) }
+    }
+
+    /// The first half of a flush; gives up to where the data is flushed, or nil if all of it was.
+    private func flushData() throws -> Offset? {
+        let (target, isFlushed) = try state.withLock { state in
+            try requireWritable(state)
+            return (state.ends.logEnd, state.ends.flushed == state.ends.logEnd)
+        }
+        guard !isFlushed else { return nil }
+        return Offset(try dataFlushes.reach(target.rawValue) { try flushSegments().rawValue })
+    }
+
+    private func flushSegments() throws -> Offset {
         let (unflushed, hasNewNames, end) = try state.withLock { state in
             try requireWritable(state)
             let flushed = state.ends.flushed
@@ -43,13 +76,7 @@ extension Partition {
         return end
     }
 
-    private func setRecoveryPoint(_ end: Offset) throws {
-        do {
-            try environment.recoveryPoints?.set([(recoveryKey, end)])
-        } catch let failure as LogError {
-            state.withLock { $0.failure = failure }
-            throw failure
-        }
+    private func dataFlushed(to end: Offset) throws {
         try state.withLock { state in
             // An append may have been told of a failure meanwhile.
             try requireWritable(state)
@@ -126,7 +153,11 @@ extension Partition {
 
     /// Refuses further appends, flushes what there is and writes a checkpoint.
     func close() throws {
-        state.withLock { $0.isClosed = true }
+        let active = state.withLock { state in
+            state.isClosed = true
+            return state.active
+        }
+        try active.releaseRoom()
         try checkpoint()
     }
 }

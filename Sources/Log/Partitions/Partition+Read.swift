@@ -24,6 +24,10 @@ struct ReadPlan {
     let aborted: [AbortedRange]
     /// Compaction may have removed batches and records.
     let mayHaveGaps: Bool
+    /// Where the next segment begins; nil in the last one.
+    let nextSegment: Offset?
+    /// Of the batch at `position`.
+    let firstBatch: KnownBatch
 }
 
 extension Partition {
@@ -33,57 +37,51 @@ extension Partition {
         if access == .observer { try refresh() }
         var attempts = 0
         while true {
-            // The segment with those behind it: what one says of transactions goes with the records of
-            // the others only as long as none of them was compacted.
-            let found = try state.withLock {
-                state -> (ArraySlice<Segment>, Int, Offset, [OpenTransaction])? in
-                try requireInRange(offset, state.ends)
-                let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
-                guard offset < upTo, let index = state.indexOfSegment(holding: offset) else {
-                    return nil
-                }
-                let open = isolation == .readDecided ? state.producers.openTransactions : []
-                return (state.segments[index...], state.segments[index].byteCount, upTo, open)
-            }
-            guard let (segments, byteCount, upTo, open) = found, let segment = segments.first
-            else { return nil }
+            guard let place = try place(of: offset, isolation) else { return nil }
+            let segment = place.segment
             do {
-                let position = try segment.position(atOrBefore: offset)
+                let (position, batch) = try segment.position(atOrBefore: offset)
                 var hidden =
                     isolation == .readUncommitted
-                    ? [] : try aborted(from: offset, in: segments, upTo: upTo)
-                hidden += open.map {
-                    AbortedRange(producerID: $0.producer.id, first: $0.first, last: upTo)
+                    ? [] : try aborted(from: offset, in: place.segments, upTo: place.upTo)
+                hidden += place.open.map {
+                    AbortedRange(producerID: $0.producer.id, first: $0.first, last: place.upTo)
                 }
                 let file = try segment.log()
-                try requireSame(file, segments, byteCount)
+                try requireSame(file, place)
                 return ReadPlan(
-                    file: file, position: position, byteCount: byteCount - position,
-                    upTo: upTo, aborted: hidden, mayHaveGaps: segment.isCleaned)
+                    file: file, position: position,
+                    byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
+                    mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment,
+                    firstBatch: batch)
             } catch let damage as DamagedIndex {
-                if isReplaced(segments) { continue }
+                guard areListed(place.segments) else { continue }
                 attempts += 1
                 if access == .observer, attempts < Limits.observerAttemptsMax {
                     try beginAgain()
                 } else {
                     try rebuildIndexes(damage)
                 }
-            } catch let error as LogError where access == .observer {
-                // The owner may have replaced or removed what an observer knows.
+            } catch let error as LogError where error.code == .io || access == .observer {
+                // Removed or replaced between the look at the list and at its files; an observer learns
+                // of that by looking at all of them again.
+                guard isListed(segment) else { continue }
                 attempts += 1
-                guard attempts < Limits.observerAttemptsMax else { throw error }
+                guard access == .observer, attempts < Limits.observerAttemptsMax else {
+                    throw error
+                }
                 try beginAgain()
             }
         }
     }
 
     /// An observer opens files late: compaction may have put another one under the name.
-    private func requireSame(_ file: File, _ segments: ArraySlice<Segment>, _ byteCount: Int) throws
-    {
-        guard access == .observer, segments.count > 1, try file.byteCount() != byteCount else {
-            return
-        }
-        throw LogError(.corrupted, "\(file.path) has not the \(byteCount) bytes that it had")
+    private func requireSame(_ file: File, _ place: Place) throws {
+        guard access == .observer, place.segments.count > 1,
+            try file.byteCount() != place.byteCount
+        else { return }
+        throw LogError(
+            .corrupted, "\(file.path) has not the \(place.byteCount) bytes that it had")
     }
 
     private func beginAgain() throws {
@@ -92,11 +90,40 @@ extension Partition {
         }
     }
 
-    /// Whether compaction or retention has put other files in the place of some of these.
-    private func isReplaced(_ segments: ArraySlice<Segment>) -> Bool {
+    private func areListed(_ segments: ArraySlice<Segment>) -> Bool {
         state.withLock { state in
-            let present = Set(state.segments.map(ObjectIdentifier.init))
-            return !segments.allSatisfy { present.contains(ObjectIdentifier($0)) }
+            let listed = Set(state.segments.map(ObjectIdentifier.init))
+            return segments.allSatisfy { listed.contains(ObjectIdentifier($0)) }
+        }
+    }
+
+    private func isListed(_ segment: Segment) -> Bool {
+        state.withLock { state in state.segments.contains { $0 === segment } }
+    }
+
+    /// A segment as it is when a reader asks for it.
+    private struct Place {
+        let segment: Segment
+        /// From that one on: what a later one says of transactions goes with the records here only as
+        /// long as neither was compacted.
+        let segments: ArraySlice<Segment>
+        let byteCount: Int
+        let nextSegment: Offset?
+        let upTo: Offset
+        let open: [OpenTransaction]
+    }
+
+    private func place(of offset: Offset, _ isolation: Isolation) throws -> Place? {
+        try state.withLock { state in
+            try requireInRange(offset, state.ends)
+            let upTo = isolation == .readCommitted ? state.ends.lastStable : state.ends.logEnd
+            guard offset < upTo, let index = state.segmentIndex(holding: offset) else { return nil }
+            let next = index + 1 < state.segments.count ? state.segments[index + 1] : nil
+            return Place(
+                segment: state.segments[index], segments: state.segments[index...],
+                byteCount: state.segments[index].byteCount,
+                nextSegment: next?.baseOffset, upTo: upTo,
+                open: isolation == .readDecided ? state.producers.openTransactions : [])
         }
     }
 
@@ -136,7 +163,7 @@ extension Partition {
             do {
                 start = try segment.offset(before: timestamp)
             } catch let damage as DamagedIndex {
-                try rebuildIndexes(damage)
+                if isListed(segment) { try rebuildIndexes(damage) }
                 return try offset(atOrAfter: timestamp)
             }
             let cursor = PartitionCursor(
@@ -163,9 +190,18 @@ extension Partition {
         guard access == .owner else { return }
         environment.options.notify(
             "\(damage.path) was damaged or missing and was made again from its segment")
-        try maintenance.withLock { maintenance in
+        maintenance.withLock { maintenance in
             maintenance.manifest.removeAll { $0.baseOffset == base }
-            try checkpoint(&maintenance)
+            // Reading goes on from memory: a disk that is full, a log that was closed or that refuses
+            // writes does not hinder it.
+            guard state.withLock({ !$0.isClosed && !$0.isDeleted && $0.failure == nil }) else {
+                return
+            }
+            do {
+                try checkpoint(&maintenance)
+            } catch {
+                environment.options.notify("could not write \(damage.path) again: \(error)")
+            }
         }
     }
 
@@ -179,9 +215,10 @@ extension Partition {
 }
 
 extension Partition.State {
-    /// Of the segment that holds `offset`.
-    fileprivate borrowing func indexOfSegment(holding offset: Offset) -> Int? {
+    /// The segment that holds `offset`, or the first behind it where compaction has left a gap.
+    fileprivate borrowing func segmentIndex(holding offset: Offset) -> Int? {
         let index = (segments.lastIndex { $0.baseOffset <= offset }) ?? 0
+        // A segment may end before the next begins.
         return segments[index...].firstIndex { $0.nextOffset > offset }
     }
 }

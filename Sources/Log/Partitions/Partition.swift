@@ -15,10 +15,12 @@ package final class Partition: Sendable {
     let directory: String
     let access: CommitLog.Access
     let environment: LogEnvironment
-    let signal: AppendSignal
-    let state: Mutex<State>
+    let signals = AppendSignals()
+    let state: Locked<State>
     /// The kernel reports a failed write-back once, so that of several flushes at a time one would hear
     /// that all is well: there is one at a time, and it is shared.
+    let dataFlushes: SharedFlush
+    /// Those of data and recovery point.
     let flushes: SharedFlush
     /// Held by what rewrites the files beside the segments: checkpoints, retention, compaction. Taken
     /// before `state`.
@@ -37,8 +39,10 @@ package final class Partition: Sendable {
         var failure: LogError?
         /// An observer's: the manifest that it began with.
         var manifestSeen: FileIdentity?
-        /// The log was closed, or the topic deleted.
+        /// The log was closed.
         var isClosed = false
+        /// The topic was deleted.
+        var isDeleted = false
 
         var active: Segment { segments[segments.count - 1] }
     }
@@ -58,7 +62,7 @@ package final class Partition: Sendable {
 
     init(
         _ name: TopicPartition, topicID: TopicID, directory: String, access: CommitLog.Access,
-        environment: LogEnvironment, signal: AppendSignal, recovered: consuming sending State,
+        environment: LogEnvironment, recovered: consuming sending State,
         maintenance: Maintenance
     ) {
         self.name = name
@@ -66,9 +70,9 @@ package final class Partition: Sendable {
         self.directory = directory
         self.access = access
         self.environment = environment
-        self.signal = signal
+        dataFlushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
-        state = Mutex(recovered)
+        state = Locked(recovered)
         self.maintenance = Mutex(maintenance)
     }
 
@@ -104,10 +108,35 @@ package final class Partition: Sendable {
         state.withLock { $0.producers.epoch(of: producerID) }
     }
 
-    var isClosed: Bool { state.withLock { $0.isClosed } }
+    /// Nothing more is written: the log was closed or the topic deleted.
+    var isClosed: Bool { state.withLock { $0.isClosed || $0.isDeleted } }
 
-    /// The topic was deleted: nothing more is written.
-    func retire() { state.withLock { $0.isClosed = true } }
+    var highestProducerID: Int64? { state.withLock { $0.producers.highestID } }
+
+    /// What `recovery-points` does not know of the partition yet; nil if it knows all.
+    var changeOfRecoveryPoint: RecoveryPoints.Change? {
+        let point = state.withLock {
+            RecoveryPoints.Point(
+                flushed: $0.ends.flushed, start: $0.ends.start, leaderEpoch: $0.leaderEpochs.current
+            )
+        }
+        guard environment.recoveryPoints?.point(of: recoveryKey) != point else { return nil }
+        return RecoveryPoints.Change(
+            key: recoveryKey, flushed: point.flushed, start: point.start,
+            leaderEpoch: point.leaderEpoch)
+    }
+
+    /// The topic is being deleted: nothing more is written, and when it returns nothing is being
+    /// rewritten in the directory either.
+    func retire(_ isDeleted: Bool) {
+        maintenance.withLock { _ in state.withLock { $0.isDeleted = isDeleted } }
+    }
+
+    // MARK: Waiting
+
+    /// Notifies `signal` with each append from now on, until it is removed.
+    package func addSignal(_ signal: AppendSignal) { signals.add(signal) }
+    package func removeSignal(_ signal: AppendSignal) { signals.remove(signal) }
 
     // MARK: Refusals
 
@@ -125,6 +154,13 @@ package final class Partition: Sendable {
     func requireOpen(_ state: borrowing State) throws {
         guard !state.isClosed else {
             throw LogError(.readOnly, "\(name) takes no more writes: the log was closed")
+        }
+        try requireTopic(state)
+    }
+
+    func requireTopic(_ state: borrowing State) throws {
+        guard !state.isDeleted else {
+            throw LogError(.noSuchTopic, "\(name) takes no more writes: the topic was deleted")
         }
     }
 }

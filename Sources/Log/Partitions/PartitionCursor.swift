@@ -1,46 +1,62 @@
-// Reads one partition forward, record by record. Belongs to one thread; owns the memory it reads into,
-// which is reused, so that a record is looked at where it was read to.
+// Reads one partition forward, record by record or batch by batch. Belongs to one thread; owns the memory
+// it reads into, which is reused, so that a record is looked at where it was read to.
+//
+// Offsets may have gaps: compaction takes out records and whole batches. So the next batch is the next
+// one in the file, and what cannot be is a batch that begins below the end of the one before.
+
+import StreamJobsCompression
 
 /// A place in a partition, and the record there.
 package final class PartitionCursor {
     package let partition: Partition
     private let isolation: Isolation
+    /// Bytes to ask for at once; a larger batch is read whole all the same.
+    private let fetchBytes: Int
     /// The offset behind the last record taken; batches without records for this reader count as read.
     package private(set) var position: Offset
 
-    private var memory: UnsafeMutableRawBufferPointer
+    private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     /// Bytes fetched, and how far batches of them were taken.
     private var fetched = 0
     private var batchStart = 0
     private var aborted: [AbortedRange] = []
     /// No batch at or above is taken from the bytes fetched.
     private var limit = Offset.zero
+    /// Compaction may have taken something out of the bytes fetched.
     private var mayHaveGaps = false
+    /// The end of the batch read last: the next one begins there or above. Nil after a seek, which may
+    /// have gone into the midst of a batch.
+    private var previousEnd: Int64?
 
     /// The batch being read.
     private var records: BatchRecords?
     private var record: RecordView?
+    private var decompressor: Decompressor?
+    /// Bytes in the file of the batches opened so far.
+    package private(set) var bytesRead = 0
 
-    package init(_ partition: Partition, from offset: Offset, isolation: Isolation) {
+    package init(
+        _ partition: Partition, from offset: Offset, isolation: Isolation,
+        fetchBytes: Int = Limits.fetchBytes
+    ) {
         self.partition = partition
         self.isolation = isolation
+        self.fetchBytes = max(fetchBytes, BatchHeader.byteCount)
         position = offset
-        memory = .allocate(byteCount: Limits.fetchBytes, alignment: 16)
     }
 
     deinit { memory.deallocate() }
 
+    // MARK: Record by record
+
     /// Whether a record is there to be taken now; reads on if need be. False at the end of what this
     /// reader may see; more may come later. Throws `corrupted` where the bytes are not a batch.
     package func hasRecord() throws -> Bool {
-        while true {
-            if record != nil { return true }
-            if records != nil {
-                try readRecord()
-            } else if try !nextBatch() {
-                return false
-            }
+        while record == nil {
+            if records == nil, try !nextBatch() { return false }
+            try readRecord()
         }
+        return true
     }
 
     /// The record that `hasRecord` has found; valid until `take`.
@@ -66,28 +82,76 @@ package final class PartitionCursor {
         batchStart = 0
         records = nil
         record = nil
+        previousEnd = nil
     }
 
     /// Finds the next record of the batch being read, or ends the batch.
     private func readRecord() throws {
-        guard let header = records?.header else { return }
         do {
-            guard let view = try records?.next() else {
-                position = max(position, Offset(header.nextOffset))
-                records = nil
-                return
+            if let view = try records?.next() {
+                record = consume view
+            } else {
+                endBatch()
             }
-            // A batch holds earlier records than asked for, when reading begins in its middle.
-            if view.offset >= position { record = consume view }
-        } catch {
-            // Asked again, it says so again: the records behind are not to be taken for the next.
-            seek(to: position)
-            throw LogError(
-                .corrupted,
-                "\(partition.name) holds a damaged record in the batch at offset "
-                    + "\(header.baseOffset): \(error)")
+        } catch { throw damagedRecord(error) }
+    }
+
+    // MARK: Batch by batch
+
+    /// The records that come next, of one batch: all of them or, where its reading was broken off or
+    /// begins in its midst, the rest. Nil at the end of what this reader may see now. They are valid until
+    /// the next call; what was read of them is to be given back to `close`. Throws as `hasRecord`. Not to
+    /// be mixed with reading record by record.
+    package func open() throws -> BatchRecords? {
+        if records == nil, try !nextBatch() { return nil }
+        if let records, records.left == 0, !records.isAtEnd {
+            throw damagedRecord(.field("bytes follow the last record"))
+        }
+        return records
+    }
+
+    /// Takes note of how far the records of `open` were read.
+    package func close(_ read: BatchRecords) {
+        if read.left == 0, read.isAtEnd {
+            endBatch()
+        } else {
+            records = read
+            position = Offset(max(position.rawValue, read.position))
         }
     }
+
+    /// The error for a record, of those that `open` gave, whose lengths cannot be true. Asked again, the
+    /// cursor says so again: the records behind are not to be taken for the next.
+    package func damagedRecord(_ damage: MalformedBatch) -> LogError {
+        let base = records.map { " in the batch at offset \($0.baseOffset)" } ?? ""
+        seek(to: position)
+        return LogError(
+            .corrupted, "\(partition.name) holds a damaged record\(base): \(damage)")
+    }
+
+    /// Whether there may be something to read now, without reading it.
+    package var mayHaveMore: Bool { records != nil || position < end }
+
+    /// Bytes there are to read now, as far as one look at the files tells.
+    package func availableBytes() throws -> Int {
+        let plan = try partition.readPlan(from: position, isolation: isolation)
+        return plan?.byteCount ?? 0
+    }
+
+    /// Where this reader ends now.
+    package var end: Offset {
+        isolation == .readCommitted ? partition.lastStableOffset : partition.logEndOffset
+    }
+
+    private func endBatch() {
+        if let records {
+            position = max(position, Offset(records.nextOffset))
+            previousEnd = records.nextOffset
+        }
+        records = nil
+    }
+
+    // MARK: Finding batches
 
     /// Opens the next batch that this reader may see; false if there is none yet.
     private func nextBatch() throws -> Bool {
@@ -97,25 +161,68 @@ package final class PartitionCursor {
                 guard try fetch() else { return false }
                 continue
             }
-            guard next.nextOffset > position.rawValue else {
-                batchStart += next.batchByteCount
-                continue
-            }
-            // The checksum leaves out the base offset: where nothing was compacted a gap is damage.
-            guard next.baseOffset <= position.rawValue || mayHaveGaps else {
-                throw damaged(.field("base offset is \(next.baseOffset)"))
-            }
-            if next.isControl || isAborted(next) {
-                batchStart += next.batchByteCount
-                position = Offset(next.nextOffset)
-                continue
-            }
-            try requireReadable(next)
+            try requireInOrder(next, rest)
+            try open(UnsafeRawBufferPointer(rebasing: rest.prefix(next.batchByteCount)), next)
             batchStart += next.batchByteCount
-            let batch = UnsafeRawBufferPointer(rebasing: rest.prefix(next.batchByteCount))
-            records = BatchRecords(batch, next)
-            return true
+            bytesRead += next.batchByteCount
+            if records != nil { return true }
         }
+    }
+
+    /// Makes `header`'s batch the one being read, or passes over it where this reader sees none of it.
+    private func open(_ batch: UnsafeRawBufferPointer, _ header: BatchHeader) throws {
+        if header.isControl || header.recordsCount == 0 || isAborted(header) {
+            position = Offset(header.nextOffset)
+            previousEnd = header.nextOffset
+            return
+        }
+        do {
+            var records: BatchRecords
+            if try header.compression == .none {
+                records = BatchRecords(batch, header)
+            } else {
+                let decompressor = self.decompressor ?? Decompressor()
+                self.decompressor = decompressor
+                records = try BatchRecords(batch, header, decompressor)
+            }
+            self.records = records
+            // A batch holds earlier records than asked for, when reading begins in its middle.
+            if header.baseOffset < position.rawValue {
+                try records.skip(to: position)
+                self.records = records
+            }
+        } catch MalformedBatch.unknownCompression(let number) {
+            throw LogError(
+                .newerFormat,
+                "\(partition.name) holds a batch at offset \(header.baseOffset): "
+                    + MalformedBatch.unknownCompression(number).description)
+        } catch { throw damagedRecord(error) }
+    }
+
+    /// The checksum leaves out the base offset: it must fit what lies before and behind.
+    private func requireInOrder(_ header: BatchHeader, _ rest: UnsafeRawBufferPointer) throws {
+        let base = header.baseOffset
+        if let previousEnd {
+            guard base != previousEnd else { return }
+            guard base > previousEnd else { throw damaged(.field("base offset is \(base)")) }
+        } else if base <= position.rawValue, header.nextOffset <= limit.rawValue {
+            // Reading has begun here; what lies before is not known.
+            return
+        }
+        // A gap: compaction has made it, or the offset is not what was written.
+        guard mayHaveGaps else { throw damaged(.field("base offset is \(base)")) }
+        let following = UnsafeRawBufferPointer(rebasing: rest.dropFirst(header.batchByteCount))
+        var isBelowNext = true
+        if following.count >= BatchHeader.byteCount {
+            isBelowNext = try header.nextOffset <= self.header(following).baseOffset
+        }
+        guard header.nextOffset <= limit.rawValue, isBelowNext else {
+            throw damaged(.field("base offset is \(base)"))
+        }
+    }
+
+    private func header(_ bytes: UnsafeRawBufferPointer) throws -> BatchHeader {
+        do { return try BatchHeader(bytes) } catch { throw damaged(error) }
     }
 
     /// The header of the batch at the start of `bytes`, checked with its sum; nil if it is not whole.
@@ -123,8 +230,7 @@ package final class PartitionCursor {
         do {
             let header = try BatchHeader(bytes)
             guard header.batchByteCount <= bytes.count else { return nil }
-            // Batches that were read before need no second look.
-            if header.nextOffset > position.rawValue { try header.verify(bytes) }
+            try header.verify(bytes)
             return header
         } catch MalformedBatch.cutShort {
             return nil
@@ -146,17 +252,7 @@ package final class PartitionCursor {
         }
     }
 
-    private func requireReadable(_ header: BatchHeader) throws {
-        let codecs = ["none", "gzip", "snappy", "lz4", "zstd"]
-        let codec = header.attributes.compression
-        guard codec == 0 else {
-            let name = codec < codecs.count ? codecs[codec] : "number \(codec)"
-            throw LogError(
-                .newerFormat,
-                "\(partition.name) holds a batch compressed with \(name) at offset "
-                    + "\(header.baseOffset), which this version does not read")
-        }
-    }
+    // MARK: Fetching
 
     /// Reads the bytes at `position`, of its whole batch at least; false if there are none yet.
     private func fetch() throws -> Bool {
@@ -170,44 +266,63 @@ package final class PartitionCursor {
         mayHaveGaps = plan.mayHaveGaps
         var start = plan.position
         let end = plan.position + plan.byteCount
-        while true {
-            let wanted = min(end - start, memory.count)
+        while start < end {
+            let wanted = min(end - start, max(fetchBytes, memory.count))
+            makeRoom(for: wanted)
             fetched = try plan.file.read(
                 into: UnsafeMutableRawBufferPointer(rebasing: memory[..<wanted]), at: start)
-            let (skipped, needed) = try findBatch()
+            let (skipped, needed) = try findBatch(
+                start == plan.position ? plan.firstBatch : .unknown)
             if skipped + needed <= fetched {
                 batchStart = skipped
                 return true
             }
+            // All that is there lies below `position`: the rest of the segment was compacted away.
+            if start + skipped == end { break }
             // The index points before the batch, which is in memory in part only: read on from there.
             start += skipped
-            let isProgress = skipped > 0 || needed > memory.count
-            guard isProgress, start + needed <= end else {
+            guard skipped > 0 || needed > wanted, start + needed <= end else {
                 fetched = 0
                 throw damaged(.cutShort)
             }
-            if needed > memory.count {
-                memory.deallocate()
-                memory = .allocate(byteCount: needed, alignment: 16)
-            }
+            makeRoom(for: needed)
         }
+        fetched = 0
+        guard let next = plan.nextSegment, next > position else { throw damaged(.cutShort) }
+        position = next
+        return try fetch()
+    }
+
+    /// What was read is given up.
+    private func makeRoom(for byteCount: Int) {
+        guard memory.count < byteCount else { return }
+        memory.deallocate()
+        // Twice as much at least: a partition that grows from nothing is not copied at each fetch.
+        let larger = max(byteCount, min(2 * memory.count, fetchBytes))
+        memory = .allocate(byteCount: larger, alignment: 16)
     }
 
     /// Where in the bytes fetched the batch with `position` begins, and how many bytes have to be there
     /// to read it, as far as is known.
-    private func findBatch() throws -> (skipped: Int, needed: Int) {
+    private func findBatch(_ first: KnownBatch) throws -> (skipped: Int, needed: Int) {
         var skipped = 0
+        var nextOffset: Int64 = 0
         while skipped < fetched {
             do {
                 let header = try BatchHeader(
                     UnsafeRawBufferPointer(rebasing: memory[skipped..<fetched]))
+                guard header.baseOffset >= nextOffset, skipped > 0 || first.isTrue(of: header)
+                else {
+                    throw MalformedBatch.field("base offset is \(header.baseOffset)")
+                }
+                nextOffset = header.nextOffset
                 guard header.nextOffset <= position.rawValue else {
                     return (skipped, header.batchByteCount)
                 }
                 skipped += header.batchByteCount
             } catch MalformedBatch.cutShort {
                 break
-            } catch { throw damaged(error) }
+            } catch let damage as MalformedBatch { throw damaged(damage) }
         }
         return (skipped, BatchHeader.byteCount)
     }

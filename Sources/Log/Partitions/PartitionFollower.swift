@@ -48,6 +48,7 @@ enum PartitionFollower {
         if state.segments.isEmpty {
             guard try begin(directory, name: name, files, &state) else { return true }
         }
+        try forgetRemoved(directory, files, &state)
         while true {
             let scanned = try scan(directory, files, &state)
             let end = state.ends.logEnd
@@ -81,6 +82,19 @@ enum PartitionFollower {
         return scanned
     }
 
+    /// What the owner's retention has removed is no more; the files that are open are read on.
+    private static func forgetRemoved(
+        _ directory: String, _ files: FileSystem, _ state: inout Partition.State
+    ) throws {
+        let first = Segment.fileName(state.segments[0].baseOffset)
+        guard state.segments.count > 1, try !files.exists(directory + "/" + first) else { return }
+        let present = Set(try PartitionRecovery.segmentOffsets(directory, files))
+        let removed = state.segments.dropLast().prefix { !present.contains($0.baseOffset) }
+        state.segments.removeFirst(removed.count)
+        let start = min(state.segments[0].baseOffset, state.ends.lastStable)
+        state.ends.advance(start: max(state.ends.start, start))
+    }
+
     /// Begins with what the last checkpoint vouches for, or with the first segment.
     private static func begin(
         _ directory: String, name: TopicPartition, _ files: FileSystem,
@@ -88,7 +102,8 @@ enum PartitionFollower {
     ) throws -> Bool {
         let recovery = PartitionRecovery(
             name: name, directory: directory, files: files, settings: state.settings,
-            startOffset: state.ends.start, recoveryPoint: nil, wasClean: false, notify: { _ in })
+            startOffset: state.ends.start, recoveryPoint: nil, leaderEpoch: nil, wasClean: false,
+            notify: { _ in })
         // The owner may replace manifest and snapshot between our looks at them.
         for _ in 0..<Limits.observerAttemptsMax {
             let manifest = try manifest(directory, files)

@@ -17,6 +17,8 @@ struct PartitionRecovery {
     let startOffset: Offset
     /// Everything below was flushed; nil if that is not known.
     let recoveryPoint: Offset?
+    /// Of the last opening; nil if that is not known.
+    let leaderEpoch: Int32?
     /// The log was closed in order: then everything was flushed.
     let wasClean: Bool
     let notify: @Sendable (String) -> Void
@@ -39,7 +41,7 @@ struct PartitionRecovery {
     func recover() throws -> sending Result {
         try removeLeftovers()
         try SegmentSwap.finishAll(in: directory, files)
-        let bases = try Self.segmentOffsets(directory, files)
+        let bases = try removeDeleted(try Self.segmentOffsets(directory, files))
         guard !bases.isEmpty else { throw lost() }
         var result = try resume(bases) ?? fresh(bases)
         let scannedFrom = result.state.ends.logEnd
@@ -50,6 +52,10 @@ struct PartitionRecovery {
                 "\(directory) ends at offset \(result.state.ends.logEnd), but offsets up to "
                     + "\(recoveryPoint) were flushed; put the directory back from a copy")
         }
+        if let leaderEpoch {
+            try result.state.leaderEpochs.require(
+                leaderEpoch, end: result.state.ends.logEnd, in: directory, files)
+        }
         if !wasClean {
             // What was scanned may sit in the page cache only: from here on it counts as flushed.
             for segment in result.state.segments where segment.nextOffset >= scannedFrom {
@@ -58,7 +64,7 @@ struct PartitionRecovery {
             try files.flushDirectory(directory)
             // Of an empty partition as well: it may have lost all that somebody has read.
             try result.state.leaderEpochs.advance(
-                at: result.state.ends.logEnd, in: directory, files)
+                past: leaderEpoch ?? 0, at: result.state.ends.logEnd, in: directory, files)
         }
         result.state.ends.begin(at: startOffset)
         return result
@@ -73,10 +79,30 @@ struct PartitionRecovery {
     /// What a crash has left of files that were being made or removed.
     private func removeLeftovers() throws {
         let suffixes = [FileSystem.temporarySuffix, SegmentFiles.cleaned, SegmentRemoval.suffix]
-        for name in try files.names(in: directory)
-        where suffixes.contains(where: { name.hasSuffix($0) }) {
-            try files.remove(directory + "/" + name)
+        let names = try files.names(in: directory)
+        let present = Set(names)
+        for name in names {
+            // An index whose segment was removed; a power loss may keep either.
+            let isOrphan = SegmentRemoval.indexSuffixes.contains { suffix in
+                Segment.baseOffset(ofFileNamed: name, suffix: suffix).map {
+                    !present.contains(Segment.fileName($0))
+                } ?? false
+            }
+            if isOrphan || suffixes.contains(where: { name.hasSuffix($0) }) {
+                try files.remove(directory + "/" + name)
+            }
         }
+    }
+
+    /// Removes the segments that lie wholly below the start, any of which a crash may have left; gives the
+    /// others.
+    private func removeDeleted(_ bases: [Offset]) throws -> [Offset] {
+        let deleted = zip(bases, bases.dropFirst()).prefix { $1 <= startOffset }.map(\.0)
+        let segments = deleted.map {
+            Segment(baseOffset: $0, directory: directory, files: files)
+        }
+        if !segments.isEmpty { try SegmentRemoval.remove(segments, from: directory, in: files) }
+        return Array(bases.dropFirst(deleted.count))
     }
 
     static func segmentOffsets(_ directory: String, _ files: FileSystem) throws -> [Offset] {
@@ -106,6 +132,11 @@ struct PartitionRecovery {
             let producers = try ProducerSnapshotFile.read(directory, last.nextOffset, in: files),
             let active = try resumeActive(last, access)
         else { return nil }
+        // An open transaction below the start would be of other segments.
+        guard producers.firstOpen ?? kept[0].baseOffset >= kept[0].baseOffset else { return nil }
+        if access == .readWrite {
+            guard try hasLeaderEpochs() else { return nil }
+        }
         var state = Partition.State(
             settings: settings,
             segments: kept.dropLast().map {
@@ -117,13 +148,47 @@ struct PartitionRecovery {
         state.leaderEpochs = try LeaderEpochs(
             directory: directory, in: files, mayBeStale: access == .readOnly)
         state.ends.advance(
-            lastStable: producers.firstOpen.map { max($0, state.ends.start) } ?? last.nextOffset,
+            lastStable: producers.firstOpen ?? last.nextOffset,
             flushed: last.nextOffset, logEnd: last.nextOffset)
+        if access == .readWrite { try rebuildIndexes(of: &kept, state.segments) }
         return Result(
             state: state,
             maintenance: Partition.Maintenance(
                 manifest: kept, checkpoint: last.nextOffset,
                 checkpointBytes: kept.reduce(0) { $0 + $1.byteCount }))
+    }
+
+    /// Makes indexes anew whose files have not the size that `summaries` tell, and takes the segments out
+    /// of the summaries, so that the next checkpoint writes them. (What is in a file of the right size is
+    /// checked when it is first needed.)
+    private func rebuildIndexes(of summaries: inout [SegmentSummary], _ segments: [Segment]) throws
+    {
+        for (summary, segment) in zip(summaries, segments).dropLast()
+        where try !haveTheirSizes(summary, segment) {
+            segment.replaceIndexes(
+                by: try Self.rebuild(segment, among: segments, settings: settings))
+            summaries.removeAll { $0.baseOffset == summary.baseOffset }
+            notify("the indexes of \(segment.path()) were made again from it")
+        }
+    }
+
+    private func haveTheirSizes(_ summary: SegmentSummary, _ segment: Segment) throws -> Bool {
+        try [
+            (OffsetEntry.fileSuffix, summary.index.count * OffsetEntry.byteCount),
+            (TimeEntry.fileSuffix, summary.timeIndex.count * TimeEntry.byteCount),
+            (
+                AbortedTransaction.fileSuffix,
+                summary.transactionIndex.count * AbortedTransaction.byteCount
+            ),
+        ].allSatisfy { suffix, byteCount in
+            try files.status(of: segment.path(suffix))?.byteCount ?? 0 == byteCount
+        }
+    }
+
+    /// False where the file of leader epochs is gone: then they are in the batches only.
+    private func hasLeaderEpochs() throws -> Bool {
+        if let leaderEpoch, leaderEpoch == 0 { return true }
+        return try files.exists(directory + "/" + LeaderEpochs.fileName)
     }
 
     private func resumeActive(_ summary: SegmentSummary, _ access: File.Access) throws -> Segment? {

@@ -43,6 +43,9 @@ package struct ProducerStates: Sendable {
     /// The sequence of the producer's last record in its current epoch; -1 if it has sent none.
     package func lastSequence(of producerID: Int64) -> Int32? { states[producerID]?.lastSequence }
 
+    /// The highest id that is known; nil if none is.
+    var highestID: Int64? { states.keys.max() }
+
     package func isOpen(_ producer: ProducerStamp) -> Bool {
         guard let state = states[producer.id] else { return false }
         return state.firstOpen != nil && state.epoch == producer.epoch

@@ -1,29 +1,42 @@
 // Gathers records into one batch in memory, encoded as they come. The memory is kept for the next
 // batch. Belongs to one thread; the log copies nothing: it writes the sealed bytes as they stand.
-//
-// A record: length, attributes (1 byte, unused), timestamp delta, offset delta, key, value, headers;
-// all numbers variable-length (Kafka: DefaultRecord).
 
 import StreamJobsChecksum
+package import StreamJobsCompression
 
 /// Builds one batch after another.
 package final class BatchBuilder {
-    private var memory: UnsafeMutableRawPointer
-    private var capacity: Int
-    /// Bytes of the batch so far, header included.
-    package private(set) var byteCount = BatchHeader.byteCount
-    package private(set) var recordCount = 0
-    private var baseTimestamp: Int64 = 0
-    private var maxTimestamp: Int64 = 0
+    /// The part that takes records.
+    package let writer: BatchWriter
+    /// Made with the first batch that is compressed.
+    private var compressor: Compressor?
+    /// The batch as it was sealed: in the writer's memory or, compressed, in `compressed`.
+    private var sealedBytes: UnsafeMutableRawBufferPointer?
+    /// Header and compressed records of the batch sealed last.
+    private var compressed: UnsafeMutableRawBufferPointer?
 
-    package init(capacity: Int = 4096) {
-        precondition(capacity >= BatchHeader.byteCount)
-        self.capacity = capacity
-        memory = .allocate(byteCount: capacity, alignment: 16)
+    /// - Parameters:
+    ///   - capacity: Bytes to begin with; the memory grows with the batch.
+    ///   - bytesMax: Bytes of the largest batch, header included: the topic's `max.message.bytes`.
+    ///   - bytesTarget: Bytes from which on `writer.appendShort` takes no more.
+    package init(
+        capacity: Int = 4096, bytesMax: Int = Limits.batchBytesMax, bytesTarget: Int = .max
+    ) {
+        precondition(capacity >= BatchHeader.byteCount && bytesMax >= BatchHeader.byteCount)
+        writer = BatchWriter(
+            capacity: Swift.min(capacity, bytesMax), bytesMax: bytesMax, bytesTarget: bytesTarget)
     }
 
-    deinit { memory.deallocate() }
+    deinit {
+        compressed?.deallocate()
+        writer.deallocate()
+    }
 
+    /// Bytes of the batch so far, header included, not compressed.
+    package var byteCount: Int { writer.byteCount }
+    /// Bytes of memory that the builder holds.
+    package var capacity: Int { writer.capacity + (compressed?.count ?? 0) }
+    package var recordCount: Int { writer.recordCount }
     package var isEmpty: Bool { recordCount == 0 }
 
     /// Adds a record. Throws `recordTooLarge` for one that this batch cannot hold (none can if it is
@@ -32,34 +45,7 @@ package final class BatchBuilder {
         key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp,
         headers: [Header] = []
     ) throws {
-        if isEmpty {
-            baseTimestamp = timestamp.milliseconds
-            maxTimestamp = timestamp.milliseconds
-        }
-        let timestampDelta = timestamp.milliseconds &- baseTimestamp
-        let bodyCount = bodyByteCount(key, value, timestampDelta, headers)
-        let recordBytes = Varint.byteCount(Int64(bodyCount)) + bodyCount
-        guard byteCount + recordBytes <= Limits.batchBytesMax else {
-            throw LogError(
-                .recordTooLarge,
-                "a record of \(recordBytes) bytes is over the limit of "
-                    + "\(Limits.batchBytesMax - byteCount) bytes")
-        }
-        reserve(recordBytes)
-        var pointer = memory + byteCount
-        Varint.write(Int64(bodyCount), to: &pointer)
-        pointer.storeBytes(of: 0, as: UInt8.self)
-        pointer += 1
-        Varint.write(timestampDelta, to: &pointer)
-        Varint.write(Int64(recordCount), to: &pointer)
-        write(key, to: &pointer)
-        write(value, to: &pointer)
-        Varint.write(Int64(headers.count), to: &pointer)
-        for header in headers { header.write(to: &pointer) }
-        precondition(pointer == memory + byteCount + recordBytes, "the size was computed wrongly")
-        byteCount += recordBytes
-        recordCount += 1
-        maxTimestamp = Swift.max(maxTimestamp, timestamp.milliseconds)
+        try writer.append(key: key, value: value, timestamp: timestamp, headers: headers)
     }
 
     /// Whether a record of about `bytes` in key and value would still fit a batch of the wanted size.
@@ -70,10 +56,23 @@ package final class BatchBuilder {
 
     /// Writes header and checksum and gives the whole batch, which is valid until the next change.
     /// The base offset and the leader epoch are the log's to set.
-    package func seal(producer: ProducerStamp? = nil, isTransactional: Bool = false)
-        -> UnsafeMutableRawBufferPointer
-    {
-        seal(producer: producer, attributes: isTransactional ? .transactional : [])
+    ///
+    /// - Parameters:
+    ///   - baseSequence: The producer's number of the first record; -1 if it does not count them.
+    ///   - compression: The codec; a batch that it would not make smaller is left as it is.
+    ///   - level: Of the codec; nil for its default.
+    package func seal(
+        producer: ProducerStamp? = nil, baseSequence: Int32 = -1, isTransactional: Bool = false,
+        compression: CompressionCodec = .none, level: Int? = nil
+    ) -> UnsafeMutableRawBufferPointer {
+        var attributes: BatchHeader.Attributes = isTransactional ? .transactional : []
+        var batch = writer.bytes
+        if compression != .none, let smaller = compress(with: compression, level) {
+            attributes.formUnion(BatchHeader.Attributes(rawValue: Int16(compression.rawValue)))
+            batch = smaller
+        }
+        return seal(
+            batch, producer: producer, baseSequence: baseSequence, attributes: attributes)
     }
 
     /// A batch with one control record: a transaction's marker.
@@ -88,66 +87,73 @@ package final class BatchBuilder {
                 preconditionFailure("a marker is smaller than a batch: \(error)")
             }
         }
-        _ = builder.seal(producer: producer, attributes: [.transactional, .control])
+        _ = builder.seal(
+            builder.writer.bytes, producer: producer, baseSequence: -1,
+            attributes: [.transactional, .control])
         return builder
     }
 
-    /// The bytes as sealed.
-    package var sealed: UnsafeMutableRawBufferPointer { .init(start: memory, count: byteCount) }
-
-    package func reset() {
-        byteCount = BatchHeader.byteCount
-        recordCount = 0
+    /// The bytes as sealed, until the next change.
+    package var sealed: UnsafeMutableRawBufferPointer {
+        guard let sealedBytes else { preconditionFailure("the batch was not sealed") }
+        return sealedBytes
     }
 
-    private func seal(producer: ProducerStamp?, attributes: BatchHeader.Attributes)
-        -> UnsafeMutableRawBufferPointer
-    {
+    package func reset() {
+        sealedBytes = nil
+        writer.reset()
+    }
+
+    private func seal(
+        _ batch: UnsafeMutableRawBufferPointer, producer: ProducerStamp?, baseSequence: Int32,
+        attributes: BatchHeader.Attributes
+    ) -> UnsafeMutableRawBufferPointer {
         precondition(!isEmpty, "a batch has at least one record")
+        guard let memory = batch.baseAddress else { preconditionFailure("a batch has bytes") }
         typealias Position = BatchHeader.Position
-        let length = Int32(byteCount - BatchHeader.lengthOverhead)
+        let length = Int32(batch.count - BatchHeader.lengthOverhead)
         memory.storeBigEndian(Int64(0), at: Position.baseOffset)
         memory.storeBigEndian(length, at: Position.batchLength)
         memory.storeBigEndian(Int32(0), at: Position.leaderEpoch)
         memory.storeBigEndian(BatchHeader.currentMagic, at: Position.magic)
         memory.storeBigEndian(attributes.rawValue, at: Position.attributes)
         memory.storeBigEndian(Int32(recordCount - 1), at: Position.lastOffsetDelta)
-        memory.storeBigEndian(baseTimestamp, at: Position.baseTimestamp)
-        memory.storeBigEndian(maxTimestamp, at: Position.maxTimestamp)
+        memory.storeBigEndian(writer.baseTimestamp, at: Position.baseTimestamp)
+        memory.storeBigEndian(writer.maxTimestamp, at: Position.maxTimestamp)
         memory.storeBigEndian(producer?.id ?? -1, at: Position.producerID)
         memory.storeBigEndian(producer?.epoch ?? -1, at: Position.producerEpoch)
-        memory.storeBigEndian(Int32(-1), at: Position.baseSequence)
+        memory.storeBigEndian(baseSequence, at: Position.baseSequence)
         memory.storeBigEndian(Int32(recordCount), at: Position.recordsCount)
-        let covered = UnsafeRawBufferPointer(
-            start: memory + Position.attributes, count: byteCount - Position.attributes)
+        let covered = UnsafeRawBufferPointer(rebasing: batch[Position.attributes...])
         memory.storeBigEndian(CRC32C.checksum(covered), at: Position.crc)
-        return sealed
+        sealedBytes = batch
+        return batch
     }
 
-    private func bodyByteCount(
-        _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?, _ timestampDelta: Int64,
-        _ headers: [Header]
-    ) -> Int {
-        var count = 1 + Varint.byteCount(timestampDelta) + Varint.byteCount(Int64(recordCount))
-        count += Varint.byteCount(Int64(key?.count ?? -1)) + (key?.count ?? 0)
-        count += Varint.byteCount(Int64(value?.count ?? -1)) + (value?.count ?? 0)
-        count += Varint.byteCount(Int64(headers.count))
-        for header in headers { count += header.byteCount }
-        return count
-    }
-
-    private func write(_ bytes: UnsafeRawBufferPointer?, to pointer: inout UnsafeMutableRawPointer)
+    /// A batch of the records compressed, behind room for its header; nil if that is no smaller.
+    private func compress(with codec: CompressionCodec, _ level: Int?)
+        -> UnsafeMutableRawBufferPointer?
     {
-        Varint.write(Int64(bytes?.count ?? -1), to: &pointer)
-        if let bytes { pointer.copy(bytes) }
-    }
-
-    private func reserve(_ bytes: Int) {
-        guard byteCount + bytes > capacity else { return }
-        capacity = Swift.max(capacity * 2, byteCount + bytes)
-        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
-        larger.copyMemory(from: memory, byteCount: byteCount)
-        memory.deallocate()
-        memory = larger
+        let compressor = self.compressor ?? Compressor()
+        self.compressor = compressor
+        let records = UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(writer.bytes)[BatchHeader.byteCount...])
+        let bytes: UnsafeRawBufferPointer
+        do {
+            bytes = try compressor.compress(records, with: codec, level: level)
+        } catch {
+            // A codec without memory or of another level: the records are as good uncompressed.
+            return nil
+        }
+        guard bytes.count < records.count else { return nil }
+        let count = BatchHeader.byteCount + bytes.count
+        if (compressed?.count ?? 0) < count {
+            compressed?.deallocate()
+            compressed = .allocate(byteCount: Swift.max(count, 4096), alignment: 16)
+        }
+        guard let memory = compressed else { return nil }
+        UnsafeMutableRawBufferPointer(rebasing: memory[BatchHeader.byteCount..<count])
+            .copyMemory(from: bytes)
+        return UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
     }
 }

@@ -21,6 +21,7 @@
 // again.
 
 import StreamJobsChecksum
+package import StreamJobsCompression
 
 /// A checked copy of a batch's header. Sizes are validated before anything else believes them.
 package struct BatchHeader {
@@ -45,32 +46,47 @@ package struct BatchHeader {
     static let lengthOverhead = 12
     static let currentMagic: Int8 = 2
 
-    struct Attributes: OptionSet {
-        let rawValue: Int16
+    package struct Attributes: OptionSet, Sendable {
+        package let rawValue: Int16
+
+        package init(rawValue: Int16) { self.rawValue = rawValue }
+
         static let logAppendTime = Attributes(rawValue: 1 << 3)
         static let transactional = Attributes(rawValue: 1 << 4)
         static let control = Attributes(rawValue: 1 << 5)
         static let deleteHorizon = Attributes(rawValue: 1 << 6)
-        var compression: Int { Int(rawValue & 0b111) }
+        /// The bits that mean something.
+        static let known = Attributes(rawValue: 0b111_1111)
     }
 
     package let baseOffset: Int64
     /// Bytes of the whole batch, header included.
-    let batchByteCount: Int
+    package let batchByteCount: Int
     package let leaderEpoch: Int32
     let crc: UInt32
-    let attributes: Attributes
-    let lastOffsetDelta: Int32
-    let baseTimestamp: Int64
-    let maxTimestamp: Int64
+    package let attributes: Attributes
+    package let lastOffsetDelta: Int32
+    package let baseTimestamp: Int64
+    package let maxTimestamp: Int64
     package let producer: ProducerStamp?
-    /// -1: the batch has no sequences.
+    /// The producer's number of the first record; -1 where it does not count its records.
     package let baseSequence: Int32
     package let recordsCount: Int32
 
+    /// The offset behind the batch, also where compaction has taken out its last records.
     package var nextOffset: Int64 { baseOffset + Int64(lastOffsetDelta) + 1 }
     package var isTransactional: Bool { attributes.contains(.transactional) }
     package var isControl: Bool { attributes.contains(.control) }
+    /// Throws for the number of a codec that this version does not know.
+    package var compression: CompressionCodec {
+        get throws(MalformedBatch) {
+            let number = UInt8(attributes.rawValue & 0b111)
+            guard let codec = CompressionCodec(rawValue: number) else {
+                throw .unknownCompression(Int(number))
+            }
+            return codec
+        }
+    }
     /// When compaction may take out tombstones and markers of this batch; nil before it has cleaned it.
     package var deleteHorizon: Timestamp? {
         attributes.contains(.deleteHorizon) ? Timestamp(milliseconds: baseTimestamp) : nil
@@ -111,16 +127,21 @@ package struct BatchHeader {
 }
 
 /// Why bytes are no batch.
+@usableFromInline
 package enum MalformedBatch: Error, CustomStringConvertible {
     /// The bytes end before the batch does.
     case cutShort
     case field(String)
     case checksum(stored: UInt32, computed: UInt32)
+    case unknownCompression(Int)
 
-    package var description: String {
+    @usableFromInline package var description: String {
         switch self {
         case .cutShort: "the batch is cut short"
         case .field(let text): text
+        case .unknownCompression(let number):
+            "it is compressed with codec number \(number), which this version does not know; it knows "
+                + CompressionCodec.allCases.map(\.name).joined(separator: ", ")
         case .checksum(let stored, let computed):
             "the checksum is \(String(computed, radix: 16)), not \(String(stored, radix: 16))"
         }
@@ -153,6 +174,12 @@ extension BatchHeader {
         memory.storeBigEndian(time.milliseconds, at: Position.maxTimestamp)
         let covered = UnsafeRawBufferPointer(rebasing: bytes[Position.attributes...])
         memory.storeBigEndian(CRC32C.checksum(covered), at: Position.crc)
+    }
+
+    /// What stands behind the batch's header: its records, as they were compressed.
+    func recordBytes(of batch: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            rebasing: batch[Self.byteCount..<Swift.min(batchByteCount, batch.count)])
     }
 
     /// Throws unless `batch`, which this is the header of, is whole and its checksum right.

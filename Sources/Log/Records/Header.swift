@@ -26,12 +26,3 @@ public struct Header: Hashable, Sendable {
         value?.withUnsafeBytes { pointer.copy($0) }
     }
 }
-
-extension UnsafeMutableRawPointer {
-    /// Copies `bytes` here and moves on behind them.
-    mutating func copy(_ bytes: UnsafeRawBufferPointer) {
-        guard let base = bytes.baseAddress else { return }
-        copyMemory(from: base, byteCount: bytes.count)
-        self += bytes.count
-    }
-}

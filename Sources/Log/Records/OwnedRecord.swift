@@ -30,8 +30,7 @@ package struct OwnedRecord: Sendable {
             return try body(
                 RecordView(
                     offset: offset, timestamp: timestamp,
-                    key: keyCount < 0 ? nil : key, value: valueCount < 0 ? nil : value,
-                    headerBytes: UnsafeRawBufferPointer(start: nil, count: 0)))
+                    key: keyCount < 0 ? nil : key, value: valueCount < 0 ? nil : value))
         }
     }
 }

@@ -28,6 +28,8 @@ final class Segment: Sendable {
         /// Position of the batch that has the last entry of the index.
         var lastIndexedPosition = 0
         var lastIndexedTimestamp: Int64 = -1
+        /// Up to where room on the disk was asked for.
+        var preallocatedEnd = 0
     }
 
     static let logSuffix = ".log"
@@ -141,6 +143,29 @@ final class Segment: Sendable {
             && byteCount + header.batchByteCount <= Int(Int32.max)
     }
 
+    /// Asks for room on the disk for the bytes to come, `byteCount` at least: of a small segment little, of
+    /// a large one not too much.
+    func preallocate(for byteCount: Int, in file: File) {
+        let room = state.withLock { state -> (position: Int, byteCount: Int)? in
+            guard state.byteCount >= Limits.preallocationBytesMin,
+                state.byteCount + byteCount > state.preallocatedEnd
+            else { return nil }
+            let wanted = max(byteCount, min(state.byteCount / 4, Limits.preallocationBytesMax))
+            state.preallocatedEnd = state.byteCount + wanted
+            return (state.byteCount, wanted)
+        }
+        if let room { file.preallocate(room.byteCount, at: room.position) }
+    }
+
+    /// Gives room back that was asked for and not used.
+    func releaseRoom() throws {
+        let end = state.withLock { state -> Int? in
+            defer { state.preallocatedEnd = 0 }
+            return state.preallocatedEnd > state.byteCount ? state.byteCount : nil
+        }
+        if let end { try log().truncate(to: end) }
+    }
+
     /// Notes that a batch lies at the end of the file.
     func batchAdded(_ header: BatchHeader, indexIntervalBytes: Int) {
         state.withLock { state in
@@ -223,14 +248,20 @@ final class Segment: Sendable {
 
     // MARK: Looking up
 
-    /// A position of a batch at or before the one that holds `offset`. Throws `DamagedIndex`.
-    func position(atOrBefore offset: Offset) throws -> Int {
+    /// A position of a batch at or before the one that holds `offset`, and what is known of that batch:
+    /// its checksum leaves its offset out. Throws `DamagedIndex`.
+    func position(atOrBefore offset: Offset) throws -> (position: Int, batch: KnownBatch) {
         let wanted = Int64(offset.rawValue - baseOffset.rawValue)
         return try state.withLock { state in
             let entry = try state.index.last(in: path(OffsetEntry.fileSuffix), files) {
                 Int64($0.relativeOffset) <= wanted
             }
-            return entry.map { Int($0.position) } ?? 0
+            guard let entry else {
+                return (0, state.isCleaned ? .unknown : .begins(at: baseOffset.rawValue))
+            }
+            return (
+                Int(entry.position), .ends(at: baseOffset.rawValue + Int64(entry.relativeOffset))
+            )
         }
     }
 
@@ -276,6 +307,21 @@ extension SegmentIndex {
             let digest = try entries.write(to: path, isOptional: isOptional, in: files)
             self = .memory(entries)
             return digest
+        }
+    }
+}
+
+/// What is known of a batch before it is read.
+enum KnownBatch {
+    case unknown
+    case begins(at: Int64)
+    case ends(at: Int64)
+
+    func isTrue(of header: BatchHeader) -> Bool {
+        switch self {
+        case .unknown: true
+        case .begins(let offset): header.baseOffset == offset
+        case .ends(let offset): header.nextOffset - 1 == offset
         }
     }
 }

@@ -14,16 +14,14 @@ import StreamJobsLog
 enum TaskCommit {
     /// Commits the tasks that have something to commit; gives how many those were. Where this throws, the
     /// job must stop: what is decided is found out when its state is opened again.
-    static func commit(_ tasks: [TaskCore], to commits: any JobLogPartition) throws -> Int {
+    static func commit(
+        _ tasks: [TaskCore], to commits: any JobLogPartition, of log: any JobLog
+    ) throws -> Int {
         let tasks = tasks.filter(\.needsCommit)
         guard !tasks.isEmpty else { return 0 }
-        for task in tasks {
-            for partition in task.inputPartitions { try partition.flush() }
-        }
+        try log.flush(tasks.flatMap(\.inputPartitions))
         for task in tasks { try task.appendOutput(commits) }
-        for task in tasks {
-            for range in task.commit.appended { try range.partition.flush() }
-        }
+        try log.flush(tasks.flatMap { $0.commit.appended.map(\.partition) })
         for task in tasks { try task.decide() }
         for task in tasks { try task.publish() }
         return tasks.count

@@ -11,6 +11,16 @@ extension CommitLog: JobLog {
         }
     }
 
+    package func flush(_ partitions: [any JobLogPartition]) throws {
+        try Partition.flush(
+            partitions.map {
+                guard let partition = $0 as? Partition else {
+                    preconditionFailure("a partition of another log")
+                }
+                return partition
+            })
+    }
+
     package func logPartition(_ name: TopicPartition) throws -> any JobLogPartition {
         try partition(name)
     }

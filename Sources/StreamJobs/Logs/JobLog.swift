@@ -4,8 +4,6 @@ package import StreamJobsLog
 
 /// A log that a job can run on. Any thread may call.
 package protocol JobLog: AnyObject, Sendable {
-    /// Notified with each append.
-    var signal: AppendSignal { get }
     /// Nil if there is no such topic.
     func existingTopic(_ name: String) throws -> Topic?
     func createTopic(_ name: String, partitions: Int, isInternal: Bool, settings: TopicSettings)
@@ -13,6 +11,8 @@ package protocol JobLog: AnyObject, Sendable {
     func logPartition(_ name: TopicPartition) throws -> any JobLogPartition
     /// The first of `count` producer ids that nobody had before.
     func takeProducerIDs(_ count: Int) throws -> Int64
+    /// When it returns, what was appended to these partitions before survives a power loss.
+    func flush(_ partitions: [any JobLogPartition]) throws
 }
 
 /// One partition. Any thread may call; batches are sealed by their producer.
@@ -36,6 +36,9 @@ package protocol JobLogPartition: AnyObject, Sendable {
     /// When it returns, what was appended before the call survives a power loss.
     func flush() throws
     func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor
+    /// Notifies `signal` with each append from now on, until it is removed.
+    func addSignal(_ signal: AppendSignal)
+    func removeSignal(_ signal: AppendSignal)
 }
 
 extension JobLogPartition {

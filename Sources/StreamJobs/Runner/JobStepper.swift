@@ -11,7 +11,8 @@ package final class JobStepper {
     package init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
         self.job = try OpenJob(job, on: log, state: state)
         worker = Worker(
-            self.job.tasks, commits: self.job.commits, commitInterval: .seconds(1_000_000))
+            self.job.tasks, log: log, commits: self.job.commits, commitInterval: .seconds(1_000_000)
+        )
         _ = try self.job.begin(untilEnd: false)
     }
 

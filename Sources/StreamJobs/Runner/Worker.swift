@@ -5,17 +5,32 @@ import Synchronization
 
 final class Worker {
     let tasks: [TaskCore]
+    private let log: any JobLog
     private let commits: any JobLogPartition
     private let commitInterval: Duration
     private var lastCommit = ContinuousClock.now
+    /// Notified with each append to a partition that a task of this worker reads.
+    let appends = AppendSignal()
 
-    init(_ tasks: [TaskCore], commits: any JobLogPartition, commitInterval: Duration) {
+    init(
+        _ tasks: [TaskCore], log: any JobLog, commits: any JobLogPartition, commitInterval: Duration
+    ) {
         self.tasks = tasks
+        self.log = log
         self.commits = commits
         self.commitInterval = commitInterval
     }
 
     var hasFinished: Bool { tasks.allSatisfy { $0.hasFinished && !$0.needsCommit } }
+
+    /// From now on appends to what the tasks read are told by `appends`.
+    func watchInputs() {
+        for partition in tasks.flatMap(\.inputPartitions) { partition.addSignal(appends) }
+    }
+
+    func unwatchInputs() {
+        for partition in tasks.flatMap(\.inputPartitions) { partition.removeSignal(appends) }
+    }
 
     /// Gives every task its turn, and commits when the interval has passed, a task holds too much, or
     /// there is nothing more to do. Gives how much was done; zero: wait for an append.
@@ -29,7 +44,7 @@ final class Worker {
 
     @discardableResult
     func commit() throws -> Int {
-        let count = try TaskCommit.commit(tasks, to: commits)
+        let count = try TaskCommit.commit(tasks, to: commits, of: log)
         lastCommit = .now
         return count
     }

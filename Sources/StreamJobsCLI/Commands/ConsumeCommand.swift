@@ -75,7 +75,7 @@ struct ConsumeCommand: ParsableCommand {
             let read = try consumer.poll(maxRecords: left) { partition, record in
                 if json {
                     try RecordLine.appendJSON(
-                        of: record, in: partition, of: topic, to: &output.buffer)
+                        of: record, in: partition.partition, of: topic, to: &output.buffer)
                 } else {
                     RecordLine.appendValue(of: record, to: &output.buffer)
                 }

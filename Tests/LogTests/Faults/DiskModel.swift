@@ -69,7 +69,10 @@ struct Disk {
             names[newPath] = id
             pendingNames.append(NameChange(removed: path, added: (newPath, id)))
         case .remove(let path):
-            names[path] = nil
+            if let id = names.removeValue(forKey: path), inodes[id].isDirectory {
+                // Empty by now; another one of the name begins empty.
+                pendingNames.removeAll { $0.directory == path }
+            }
             pendingNames.append(NameChange(removed: path))
         case .flushDirectory(let path):
             for change in pendingNames where change.directory == path {
@@ -91,6 +94,13 @@ struct Disk {
         inodes[id].pending = []
     }
 
+    /// Whether a full disk can do it: it overwrites what is there.
+    func hasRoom(for operation: DiskOperation?) -> Bool {
+        guard case .write(let path, let position, let bytes)? = operation else { return false }
+        guard !bytes.isEmpty else { return true }
+        return names[path].map { position + bytes.count <= inodes[$0].content.count } ?? false
+    }
+
     private mutating func link(_ path: String, _ inode: Inode) {
         inodes.append(inode)
         names[path] = inodes.count - 1
@@ -104,7 +114,12 @@ struct Disk {
     }
 
     private static func apply(_ change: NameChange, to names: inout [String: Int]) {
-        if let removed = change.removed { names[removed] = nil }
+        if let removed = change.removed {
+            names[removed] = nil
+            if change.added == nil {
+                for path in names.keys where path.hasPrefix(removed + "/") { names[path] = nil }
+            }
+        }
         if let added = change.added { names[added.path] = added.inode }
     }
 

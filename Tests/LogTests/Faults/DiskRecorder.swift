@@ -18,6 +18,12 @@ struct Fault: Sendable, CustomStringConvertible {
     /// It is not the only one: all later ones of the kind fail as well, until `heal`.
     var isLasting = false
 
+    /// A disk that stays full has no room for new files either.
+    func strikes(_ kind: Kind, _ number: Int) -> Bool {
+        if isLasting, code == .noSpace, kind == .create { return true }
+        return self.kind == kind && (isLasting ? number >= self.number : number == self.number)
+    }
+
     var description: String {
         "\(kind.rawValue) \(number) \(code) \(written)\(isLasting ? " lasting" : "")"
     }
@@ -44,14 +50,27 @@ final class DiskRecorder: FileSystemObserver {
     var operationCount: Int { state.withLock { $0.operations.count } }
     var counts: [Fault.Kind: Int] { state.withLock { $0.counts } }
     var disk: Disk { state.withLock { $0.disk } }
+    /// The fault has struck.
     var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
-    /// Lets a call fail from here on: they are counted anew.
+    /// Lets a call fail from here on: calls are counted anew.
     func fail(_ fault: Fault) {
         state.withLock { state in
             state.fault = fault
             state.counts = [:]
         }
+    }
+
+    /// The operations of the kind that come from now on fail.
+    func fail(_ kind: Fault.Kind, _ code: LogError.Code) {
+        state.withLock { state in
+            let number = state.counts[kind, default: 0]
+            state.fault = Fault(kind: kind, number: number, code: code, isLasting: true)
+        }
+    }
+
+    func failOnce(_ kind: Fault.Kind, number: Int, _ code: LogError.Code) {
+        state.withLock { $0.fault = Fault(kind: kind, number: number, code: code) }
     }
 
     /// No more failures.
@@ -62,8 +81,8 @@ final class DiskRecorder: FileSystemObserver {
             let (kind, noted) = self.noted(operation)
             let number = state.counts[kind, default: 0]
             state.counts[kind] = number + 1
-            if let fault = state.fault, fault.kind == kind,
-                fault.isLasting ? number >= fault.number : number == fault.number
+            if let fault = state.fault, fault.strikes(kind, number),
+                fault.code != .noSpace || !state.disk.hasRoom(for: noted)
             {
                 state.hasFailed = true
                 try fail(fault, noted, &state)

@@ -1,0 +1,22 @@
+// What the C library has for Linux only and the Glibc module leaves out: fallocate, and the futex system
+// call, which is variadic.
+
+#include <linux/futex.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+
+extern int fallocate(int descriptor, int mode, off_t position, off_t length);
+extern long syscall(long number, ...);
+
+enum { streamjobs_keep_size = 1 }; // FALLOC_FL_KEEP_SIZE of <linux/falloc.h>
+
+/// Sleeps if `*word` is `expected`; returns after a wake, and now and then without one.
+static inline void streamjobs_futex_wait(const void *word, uint32_t expected) {
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, (void *)0, (void *)0, 0);
+}
+
+/// Wakes at most `count` of those who sleep on `word`.
+static inline void streamjobs_futex_wake(const void *word, int32_t count) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, (void *)0, (void *)0, 0);
+}

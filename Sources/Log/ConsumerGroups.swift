@@ -1,0 +1,157 @@
+// Looking at consumer groups and changing them from outside: what `jobrunner groups` does.
+
+extension CommitLog {
+    /// The consumer groups of this log. An observer may look; only the owner may change.
+    public var groups: ConsumerGroups { ConsumerGroups(self) }
+}
+
+/// All groups of a log. Any thread may call. An owner sees its living groups; an observer what the log's
+/// topic has, read anew with each call.
+public struct ConsumerGroups: Sendable {
+    private let log: CommitLog
+
+    init(_ log: CommitLog) { self.log = log }
+
+    // MARK: Looking
+
+    /// Sorted by name.
+    public func list() throws -> [ConsumerGroupSummary] {
+        try names().compactMap { try look(at: $0) }.map {
+            ConsumerGroupSummary(
+                group: $0.group, state: $0.state, protocolType: $0.metadata?.protocolType,
+                memberCount: $0.metadata?.members.count ?? 0)
+        }
+    }
+
+    /// Members, what each holds, and how far the group is in each partition. Throws `noSuchGroup`.
+    public func describe(_ group: String) throws -> ConsumerGroupDescription {
+        guard let look = try look(at: group) else { throw noSuchGroup(group) }
+        let isConsumer = look.metadata?.protocolType == ConsumerProtocol.type
+        let members = (look.metadata?.members ?? []).map { member in
+            ConsumerGroupDescription.Member(
+                id: member.id, instanceID: member.instanceID, clientID: member.clientID,
+                host: member.clientHost,
+                partitions: isConsumer ? Self.partitions(member.assignment) : [])
+        }
+        var holders: [TopicPartition: String] = [:]
+        for member in members { for name in member.partitions { holders[name] = member.id } }
+        let names = Set(look.offsets.keys).union(holders.keys)
+        let partitions = try names.sorted(by: TopicPartition.isBefore).map { name in
+            let partition = try GroupStore.partitionIfAny(name, in: log)
+            return ConsumerGroupDescription.Partition(
+                name: name, committed: look.offsets[name], start: partition?.startOffset,
+                logEnd: partition?.logEndOffset, memberID: holders[name])
+        }
+        return ConsumerGroupDescription(
+            group: group, state: look.state, generation: look.metadata?.generation ?? 0,
+            assignor: look.metadata?.protocolName, leader: look.metadata?.leader,
+            members: members, partitions: partitions)
+    }
+
+    /// What the group has committed. Throws `noSuchGroup`.
+    public func committedOffsets(of group: String) throws -> [TopicPartition: CommittedOffset] {
+        guard let look = try look(at: group) else { throw noSuchGroup(group) }
+        return look.offsets
+    }
+
+    // MARK: Changing
+
+    /// Moves the positions of a group without members, making the group if need be, and gives what it has
+    /// moved; when it returns that survives a power loss. A position beyond an end is set to that end. With
+    /// `dryRun` nothing is changed, but every reason to refuse is looked for.
+    /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `noSuchGroup` or `invalidArgument` where no
+    /// partitions are given and the group has no positions.
+    /// - Parameter partitions: Those to be moved; nil for all that the group has committed.
+    public func resetOffsets(
+        of group: String, partitions: [TopicPartition]? = nil, to target: OffsetTarget,
+        dryRun: Bool = false
+    ) throws -> [OffsetMove] {
+        let coordinator = try log.groupCoordinator()
+        let committed = try coordinator.committed(in: group)
+        if let machine = try coordinator.snapshot(of: group)?.machine, !machine.members.isEmpty {
+            throw LogError(
+                .groupNotEmpty,
+                "the group '\(group)' has \(machine.members.count) members; stop them before its "
+                    + "offsets are reset")
+        }
+        let names = try partitions ?? committed.keys.filter { try log.topicIfAny($0.topic) != nil }
+        guard !names.isEmpty else {
+            throw LogError(
+                try coordinator.snapshot(of: group) == nil ? .noSuchGroup : .invalidArgument,
+                "the group '\(group)' has no committed offsets to reset; name the topics")
+        }
+        let moves = try Set(names).sorted(by: TopicPartition.isBefore).map { name in
+            let partition = try log.partition(name)
+            let to = try target.offset(in: partition, committed: committed[name]?.offset)
+            return OffsetMove(partition: name, from: committed[name]?.offset, to: to)
+        }
+        guard !dryRun else { return moves }
+        var offsets: [TopicPartition: CommittedOffset] = [:]
+        for move in moves {
+            let partition = try log.partition(move.partition)
+            let epoch =
+                move.to > partition.startOffset
+                ? partition.leaderEpoch(at: Offset(move.to.rawValue - 1)) : nil
+            offsets[move.partition] = CommittedOffset(move.to, leaderEpoch: epoch)
+        }
+        try coordinator.commit(offsets, in: group, by: nil)
+        return moves
+    }
+
+    /// Forgets what a group without members has committed for these partitions. Throws `noSuchGroup`,
+    /// `groupNotEmpty`, `readOnly`.
+    public func deleteOffsets(of group: String, partitions: [TopicPartition]) throws {
+        try log.groupCoordinator().deleteOffsets(of: partitions, in: group)
+    }
+
+    /// Deletes a group without members and all it has committed; when it returns that survives a power
+    /// loss. Throws `noSuchGroup`, `groupNotEmpty`, `readOnly`.
+    public func delete(_ group: String) throws { try log.groupCoordinator().delete(group) }
+
+    // MARK: Where it comes from
+
+    private struct Look {
+        let group: String
+        let state: ConsumerGroupState
+        let metadata: GroupMetadata?
+        let offsets: [TopicPartition: CommittedOffset]
+    }
+
+    private func names() throws -> [String] {
+        switch log.access {
+        case .owner: try log.groupCoordinator().names()
+        case .observer: try GroupStore.load(log).keys.sorted()
+        }
+    }
+
+    private func look(at group: String) throws -> Look? {
+        switch log.access {
+        case .owner:
+            guard let living = try log.groupCoordinator().snapshot(of: group) else { return nil }
+            return Look(
+                group: group, state: ConsumerGroupState(living.machine.phase),
+                metadata: living.machine.metadata(at: .now()), offsets: living.offsets)
+        case .observer:
+            guard let stored = try GroupStore.load(log)[group] else { return nil }
+            // The record says what was so when the generation began; between two the owner knows more.
+            let isEmpty = stored.metadata?.members.isEmpty ?? true
+            return Look(
+                group: group, state: isEmpty ? .empty : .stable, metadata: stored.metadata,
+                offsets: stored.offsets)
+        }
+    }
+
+    /// What a consumer of another library wrote and cannot be read is shown as nothing.
+    private static func partitions(_ assignment: [UInt8]) -> [TopicPartition] {
+        do throws(MalformedSchema) {
+            return try Assignment.decode(assignment)
+        } catch { return [] }
+    }
+
+    private func noSuchGroup(_ group: String) -> LogError {
+        LogError(
+            .noSuchGroup,
+            "there is no consumer group '\(group)' in \(log.directory); 'groups list' names those "
+                + "that there are")
+    }
+}

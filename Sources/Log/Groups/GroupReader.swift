@@ -1,0 +1,96 @@
+// Reads the partitions that a group's member holds, and waits for more. With GroupStore.swift the only
+// file of consumer groups that knows how the log is read. Belongs to one thread.
+
+/// The partitions of one member and its places in them.
+final class GroupReader {
+    private struct Held {
+        let name: TopicPartition
+        let cursor: PartitionCursor
+        var isPaused = false
+    }
+
+    private let log: CommitLog
+    private let isolation: Isolation
+    private var held: [Held] = []
+    /// Where polling goes on, so that no partition is starved.
+    private var turn = 0
+
+    /// Notified with each append to a partition that is held.
+    private let signal: AppendSignal
+
+    init(_ log: CommitLog, isolation: Isolation, signal: AppendSignal) {
+        self.log = log
+        self.isolation = isolation
+        self.signal = signal
+    }
+
+    deinit {
+        for held in held { held.cursor.partition.removeSignal(signal) }
+    }
+
+    var partitions: [TopicPartition] { held.map(\.name) }
+
+    /// Begins to read at `offset`.
+    func assign(_ name: TopicPartition, at offset: Offset) throws {
+        let cursor = PartitionCursor(
+            try log.partition(name), from: offset, isolation: isolation)
+        cursor.partition.addSignal(signal)
+        held.append(Held(name: name, cursor: cursor))
+        held.sort { TopicPartition.isBefore($0.name, $1.name) }
+    }
+
+    func unassign(_ names: some Collection<TopicPartition>) {
+        for gone in held where names.contains(gone.name) {
+            gone.cursor.partition.removeSignal(signal)
+        }
+        held.removeAll { names.contains($0.name) }
+        turn = 0
+    }
+
+    /// The next offset to be read; nil for a partition that is not held.
+    func position(of name: TopicPartition) -> Offset? { cursor(of: name)?.position }
+
+    /// False for a partition that is not held.
+    func seek(_ name: TopicPartition, to offset: Offset) -> Bool {
+        guard let cursor = cursor(of: name) else { return false }
+        cursor.seek(to: offset)
+        return true
+    }
+
+    func setPaused(_ isPaused: Bool, _ names: some Collection<TopicPartition>) {
+        for index in held.indices where names.contains(held[index].name) {
+            held[index].isPaused = isPaused
+        }
+    }
+
+    /// The leader epoch of the record before the position; nil where there is none.
+    func leaderEpoch(before offset: Offset, in name: TopicPartition) -> Int32? {
+        guard let partition = cursor(of: name)?.partition, offset > partition.startOffset else {
+            return nil
+        }
+        return partition.leaderEpoch(at: Offset(offset.rawValue - 1))
+    }
+
+    private func cursor(of name: TopicPartition) -> PartitionCursor? {
+        held.first { $0.name == name }?.cursor
+    }
+
+    /// Calls `body` for each record that is there, at most `maxRecords`; gives how many it was. A record
+    /// whose call throws is not taken: it comes again.
+    func poll(
+        maxRecords: Int, _ body: (TopicPartition, borrowing RecordView) throws -> Void
+    ) throws -> Int {
+        var count = 0
+        for _ in held.indices {
+            let current = held[turn]
+            while !current.isPaused, count < maxRecords, try current.cursor.hasRecord() {
+                try current.cursor.withRecord { try body(current.name, $0) }
+                current.cursor.take()
+                count += 1
+            }
+            guard count < maxRecords else { break }
+            turn = (turn + 1) % held.count
+        }
+        return count
+    }
+}

@@ -1,0 +1,288 @@
+// The unfinished batches of a producer: one per partition that it writes to. Used by one thread at a
+// time.
+
+/// What a producer has been given and has not written yet.
+final class ProducerBuffers {
+    private let log: CommitLog
+    private let settings: ProducerSettings
+    private var topics: [TopicID: ProducerTopic] = [:]
+    private var touched: [ProducerTarget] = []
+    private(set) var writtenCount = 0
+    private(set) var droppedCount = 0
+    /// Taken from the log with the first batch.
+    private var stamp: ProducerStamp?
+    /// Bytes of memory reserved for the builders' batches.
+    private var heldBytes = 0
+
+    /// The topic of the last record and its open batches: what the next record needs, most often, reached
+    /// through plain pointers without a reference count.
+    private var lastTopic = TopicID(high: 0, low: 0)
+    private var lastSlots = UnsafeMutableBufferPointer<Slot>(start: nil, count: 0)
+    /// Whether every record of it goes to partition 0, whatever its key.
+    private var lastIsSingle = false
+
+    /// A partition's place for the records to come.
+    struct Slot {
+        /// The writer of the open batch; nil while there is none.
+        var writer: BatchWriter?
+    }
+
+    /// What the thread of a producer that lingers has met, to be told to the next caller.
+    var failure: (any Error)?
+    /// Whether a batch was begun since this was last asked: then that thread has a new time to wait for.
+    private var hasBegunBatch = false
+
+    init(_ log: CommitLog, _ settings: ProducerSettings) {
+        self.log = log
+        self.settings = settings
+    }
+
+    @inline(__always)
+    func send(
+        _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
+        _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
+    ) throws {
+        // No topic's id is zero and there are no slots yet: the first record selects its topic.
+        if lastTopic != topic.id || lastSlots.isEmpty { selectTopic(topic) }
+        let number =
+            lastIsSingle && partition == nil ? 0 : choosePartition(key, topic, partition)
+        if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
+            writer.appendShort(key: key, value: value, timestamp: timestamp ?? .now())
+        {
+            return
+        }
+        try sendSlowly(value, key, topic, partition, number, timestamp, headers)
+    }
+
+    /// Begins a batch, writes a full one, or takes headers along.
+    @inline(never)
+    private func sendSlowly(
+        _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
+        _ partition: PartitionID?, _ number: Int, _ timestamp: Timestamp?, _ headers: [Header]
+    ) throws {
+        guard let state = topics[topic.id] else { preconditionFailure("no topic was selected") }
+        var number = number
+        var target = try state.target(number, log)
+        let isFree =
+            partition == nil
+            && (settings.partitioner.choose.map { $0(key, topic) == nil } ?? (key == nil))
+        let size =
+            (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.byteCount }
+        if !target.builder.isEmpty, target.builder.byteCount + size + 16 > settings.batchBytes {
+            try write(target)
+            if isFree, state.sticky == number {
+                // The next batch of records that may go anywhere goes elsewhere.
+                number = state.nextSticky()
+                target = try state.target(number, log)
+                if !target.builder.isEmpty { try write(target) }
+            }
+        }
+        if target.builder.isEmpty { try makeRoom(for: target) }
+        try target.builder.append(
+            key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+        guard target.openedAt == nil else { return }
+        target.openedAt = .now
+        hasBegunBatch = true
+        target.slot.pointee.writer = target.builder.writer
+    }
+
+    func takeHasBegunBatch() -> Bool {
+        defer { hasBegunBatch = false }
+        return hasBegunBatch
+    }
+
+    func throwFailure() throws {
+        guard let failure else { return }
+        self.failure = nil
+        throw failure
+    }
+
+    private func choosePartition(
+        _ key: UnsafeRawBufferPointer?, _ topic: Topic, _ given: PartitionID?
+    ) -> Int {
+        if let given { return Int(given.rawValue) }
+        if let choose = settings.partitioner.choose {
+            if let chosen = choose(key, topic) { return Int(chosen.rawValue) }
+        } else if let key {
+            return Int(Partitioner.partition(forKey: key, of: lastSlots.count).rawValue)
+        }
+        guard let state = topics[topic.id] else { preconditionFailure("no topic was selected") }
+        return state.sticky ?? state.nextSticky()
+    }
+
+    private func selectTopic(_ topic: Topic) {
+        let state = topics[topic.id] ?? ProducerTopic(topic, settings.batchBytes)
+        topics[topic.id] = state
+        lastTopic = topic.id
+        lastSlots = state.slots
+        lastIsSingle = topic.partitionCount == 1 && settings.partitioner.choose == nil
+    }
+
+    // MARK: Memory
+
+    /// Reserves a batch's memory. Where the buffers are used up, writes out every batch first and gives
+    /// their memory back.
+    private func makeRoom(for target: ProducerTarget) throws {
+        var wanted = max(settings.batchBytes, target.builder.capacity)
+        if heldBytes - target.heldBytes + wanted > settings.bufferBytes {
+            try writeAll()
+            for state in topics.values { state.dropBuilders() }
+            heldBytes = 0
+            wanted = settings.batchBytes
+        }
+        heldBytes += wanted - target.heldBytes
+        target.heldBytes = wanted
+    }
+
+    // MARK: Writing
+
+    /// Throws what writing throws; the batches that are not written stay.
+    func writeAll() throws {
+        for state in topics.values {
+            for target in state.targets where target?.builder.isEmpty == false {
+                if let target { try write(target) }
+            }
+        }
+    }
+
+    /// Writes what was begun before `time`, and gives when the oldest of the others was begun.
+    func writeBegun(before time: ContinuousClock.Instant) throws -> ContinuousClock.Instant? {
+        var oldest: ContinuousClock.Instant?
+        for state in topics.values {
+            for target in state.targets {
+                guard let target, let opened = target.openedAt else { continue }
+                if opened <= time {
+                    try write(target)
+                } else {
+                    oldest = min(oldest ?? opened, opened)
+                }
+            }
+        }
+        return oldest
+    }
+
+    private func write(_ target: ProducerTarget) throws {
+        let builder = target.builder
+        let count = builder.recordCount
+        do {
+            let batch = builder.seal(
+                producer: try producerStamp(),
+                baseSequence: settings.isIdempotent ? target.nextSequence : -1,
+                compression: settings.compression.codec, level: settings.compressionLevel)
+            try target.partition.append(batch)
+            writtenCount += count
+            // Behind the highest number comes 0, as in Kafka.
+            target.nextSequence = (target.nextSequence &+ Int32(count)) & .max
+            if settings.acks == .flushed, !target.isTouched {
+                target.isTouched = true
+                touched.append(target)
+            }
+        } catch {
+            guard settings.acks == .none else { throw error }
+            droppedCount += count
+        }
+        target.openedAt = nil
+        target.slot.pointee.writer = nil
+        builder.reset()
+    }
+
+    private func producerStamp() throws -> ProducerStamp? {
+        guard settings.isIdempotent else { return nil }
+        if let stamp { return stamp }
+        let new = ProducerStamp(id: try log.takeProducerIDs(1), epoch: 0)
+        stamp = new
+        return new
+    }
+
+    /// Flushes the partitions written to since the last call.
+    func flushTouched() throws {
+        while let target = touched.last {
+            try target.partition.flush()
+            target.isTouched = false
+            touched.removeLast()
+        }
+    }
+}
+
+/// A topic that a producer writes to.
+private final class ProducerTopic {
+    private let topic: Topic
+    private let batchBytes: Int
+    private(set) var targets: [ProducerTarget?]
+    // Allocated in init, freed in deinit; the buffers use them only while they hold the topic.
+    let slots: UnsafeMutableBufferPointer<ProducerBuffers.Slot>
+    /// The partition of records without keys.
+    private(set) var sticky: Int?
+
+    init(_ topic: Topic, _ batchBytes: Int) {
+        self.topic = topic
+        self.batchBytes = batchBytes
+        targets = Array(repeating: nil, count: topic.partitionCount)
+        slots = .allocate(capacity: topic.partitionCount)
+        slots.initialize(repeating: ProducerBuffers.Slot())
+    }
+
+    deinit { slots.deallocate() }
+
+    func nextSticky() -> Int {
+        let next = sticky.map { ($0 + 1) % topic.partitionCount }
+        let chosen = next ?? .random(in: 0..<topic.partitionCount)
+        sticky = chosen
+        return chosen
+    }
+
+    /// Throws `noSuchTopic` for a partition that the topic does not have.
+    func target(_ number: Int, _ log: CommitLog) throws -> ProducerTarget {
+        if number < targets.count, let target = targets[number] { return target }
+        let partition = try log.partition(TopicPartition(topic.name, PartitionID(number)))
+        guard number < targets.count, partition.topicID == topic.id else {
+            throw LogError(
+                .noSuchTopic,
+                "\(partition.name) is no partition of the topic '\(topic.name)' as it was when the "
+                    + "producer was given it; ask the log for the topic again")
+        }
+        guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
+        let target = ProducerTarget(partition, first + number, bytesTarget: batchBytes)
+        targets[number] = target
+        return target
+    }
+
+    /// Gives back the memory of batches, which are all empty; sequences are kept.
+    func dropBuilders() {
+        for target in targets { target?.dropBuilder() }
+    }
+}
+
+/// One partition that a producer writes to.
+private final class ProducerTarget {
+    let partition: Partition
+    private(set) var builder: BatchBuilder
+    private let bytesTarget: Int
+    /// The number of the next record.
+    var nextSequence: Int32 = 0
+    /// When the batch got its first record; nil while it is empty.
+    var openedAt: ContinuousClock.Instant?
+    /// Whether it was written to since the last flush.
+    var isTouched = false
+    /// Bytes reserved for its batches.
+    var heldBytes = 0
+
+    /// In the memory of the topic, which holds the target.
+    let slot: UnsafeMutablePointer<ProducerBuffers.Slot>
+
+    init(
+        _ partition: Partition, _ slot: UnsafeMutablePointer<ProducerBuffers.Slot>,
+        bytesTarget: Int
+    ) {
+        self.partition = partition
+        self.slot = slot
+        self.bytesTarget = bytesTarget
+        builder = BatchBuilder(bytesTarget: bytesTarget)
+    }
+
+    func dropBuilder() {
+        precondition(builder.isEmpty, "records would be lost")
+        builder = BatchBuilder(bytesTarget: bytesTarget)
+        heldBytes = 0
+    }
+}

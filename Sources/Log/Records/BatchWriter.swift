@@ -1,0 +1,216 @@
+// Encodes records into a batch's memory: what a producer does for every record there is. Its fields lie
+// behind one pointer, so that a record costs neither a reference count nor the check for overlapping
+// access that a class's own properties take.
+//
+// A record: length, attributes (1 byte, unused), timestamp delta, offset delta, key, value, headers;
+// all numbers variable-length (Kafka: DefaultRecord).
+
+/// The part of a `BatchBuilder` that takes records; valid as long as the builder is.
+package struct BatchWriter {
+    private struct State {
+        var memory: UnsafeMutableRawPointer
+        /// Bytes of `memory`; never over `bytesMax`, so that what fits needs no second check.
+        var capacity: Int
+        let bytesMax: Int
+        /// Where `appendShort` hands over: the batch is full, or the memory has to grow.
+        var shortEnd = 0
+        /// Bytes at which the batch counts as full for `appendShort`.
+        let bytesTarget: Int
+        var byteCount = BatchHeader.byteCount
+        var recordCount = 0
+        var baseTimestamp: Int64 = 0
+        var maxTimestamp: Int64 = 0
+    }
+
+    // The builder's: made in its init, freed in its deinit, used by its thread only.
+    private let state: UnsafeMutablePointer<State>
+
+    init(capacity: Int, bytesMax: Int, bytesTarget: Int) {
+        state = .allocate(capacity: 1)
+        state.initialize(
+            to: State(
+                memory: .allocate(byteCount: capacity, alignment: 16), capacity: capacity,
+                bytesMax: bytesMax, bytesTarget: bytesTarget))
+        setShortEnd()
+    }
+
+    private func setShortEnd() {
+        state.pointee.shortEnd = Swift.min(
+            state.pointee.capacity - Self.spillBytes, state.pointee.bytesTarget)
+    }
+
+    /// Bytes that `appendShort` may write behind the record, within the memory.
+    private static var spillBytes: Int { MemoryLayout<UInt64>.size }
+
+    func deallocate() {
+        state.pointee.memory.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
+    }
+
+    package var byteCount: Int { state.pointee.byteCount }
+    package var recordCount: Int { state.pointee.recordCount }
+    var capacity: Int { state.pointee.capacity }
+    var baseTimestamp: Int64 { state.pointee.baseTimestamp }
+    var maxTimestamp: Int64 { state.pointee.maxTimestamp }
+    /// Room for the header, and the records.
+    var bytes: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: state.pointee.memory, count: byteCount)
+    }
+
+    func reset() {
+        state.pointee.byteCount = BatchHeader.byteCount
+        state.pointee.recordCount = 0
+    }
+
+    /// As `BatchBuilder.append`.
+    package func append(
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp,
+        headers: [Header] = []
+    ) throws {
+        if headers.isEmpty {
+            if appendShort(key: key, value: value, timestamp: timestamp) { return }
+            let pointer = try appendFields(key, value, timestamp, headerBytes: 1)
+            pointer.storeBytes(of: 0, as: UInt8.self)
+        } else {
+            try appendWithHeaders(key, value, timestamp, headers)
+        }
+    }
+
+    /// Adds a record as most are: not the first of its batch, without headers, its numbers of one or two
+    /// bytes, in a batch that has room and is not over its target with it. Where it is not like that, gives
+    /// false and has done nothing.
+    @inline(__always)
+    package func appendShort(
+        key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp
+    ) -> Bool {
+        // An empty buffer may have no address; no byte of it is read.
+        appendShort(
+            key?.baseAddress, key.map { $0.count } ?? -1, value?.baseAddress,
+            value.map { $0.count } ?? -1, timestamp.milliseconds)
+    }
+
+    /// The numbers are put together in registers and stored at once. A function of its own, so that it
+    /// has all registers to itself.
+    @inline(never)
+    private func appendShort(
+        _ key: UnsafeRawPointer?, _ keyCount: Int, _ value: UnsafeRawPointer?, _ valueCount: Int,
+        _ timestamp: Int64
+    ) -> Bool {
+        let state = state
+        let recordCount = state.pointee.recordCount
+        let time = Varint.zigzag(timestamp &- state.pointee.baseTimestamp)
+        let offset = Varint.zigzag(Int64(truncatingIfNeeded: recordCount))
+        let keyField = Varint.zigzag(Int64(truncatingIfNeeded: keyCount))
+        let valueField = Varint.zigzag(Int64(truncatingIfNeeded: valueCount))
+        guard time | offset | keyField | valueField < Varint.shortMax, recordCount > 0 else {
+            return false
+        }
+        // -1, which is null, has no bytes.
+        let keyBytes = keyCount & ~(keyCount >> 63)
+        let valueBytes = valueCount & ~(valueCount >> 63)
+        let timeBytes = Varint.shortByteCount(time)
+        let offsetBytes = Varint.shortByteCount(offset)
+        let keyFieldBytes = Varint.shortByteCount(keyField)
+        let fieldBytes = 1 &+ timeBytes &+ offsetBytes &+ keyFieldBytes
+        let bodyCount =
+            fieldBytes &+ keyBytes &+ Varint.shortByteCount(valueField) &+ valueBytes &+ 1
+        let length = Varint.zigzag(Int64(truncatingIfNeeded: bodyCount))
+        let end = state.pointee.byteCount &+ Varint.shortByteCount(length) &+ bodyCount
+        guard length < Varint.shortMax, end <= state.pointee.shortEnd else { return false }
+
+        var pointer = state.pointee.memory + state.pointee.byteCount
+        Varint.writeShort(length, to: &pointer)
+        // The attributes, which are 0, and three numbers: 7 bytes at most.
+        var fields = Varint.shortBytes(keyField) &<< UInt64(truncatingIfNeeded: 8 &* offsetBytes)
+        fields = (fields | Varint.shortBytes(offset)) &<< UInt64(truncatingIfNeeded: 8 &* timeBytes)
+        fields = (fields | Varint.shortBytes(time)) &<< 8
+        pointer.storeBytes(of: fields.littleEndian, as: UInt64.self)
+        pointer += fieldBytes
+        if let key {
+            pointer.copyShort(UnsafeRawBufferPointer(start: key, count: keyBytes))
+        }
+        Varint.writeShort(valueField, to: &pointer)
+        if let value {
+            pointer.copyMemory(from: value, byteCount: valueBytes)
+            pointer += valueBytes
+        }
+        pointer.storeBytes(of: 0, as: UInt8.self)
+        precondition(pointer + 1 == state.pointee.memory + end, "the size was computed wrongly")
+        state.pointee.byteCount = end
+        state.pointee.recordCount = recordCount &+ 1
+        if timestamp > state.pointee.maxTimestamp { state.pointee.maxTimestamp = timestamp }
+        return true
+    }
+
+    @inline(never)
+    private func appendWithHeaders(
+        _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?, _ timestamp: Timestamp,
+        _ headers: [Header]
+    ) throws {
+        var headerBytes = Varint.byteCount(Int64(headers.count))
+        for header in headers { headerBytes += header.byteCount }
+        var pointer = try appendFields(key, value, timestamp, headerBytes: headerBytes)
+        Varint.write(Int64(headers.count), to: &pointer)
+        for header in headers { header.write(to: &pointer) }
+        precondition(
+            pointer == state.pointee.memory + byteCount, "the size was computed wrongly")
+    }
+
+    /// Writes all of a record but its headers, for which it leaves room, and counts it as added. Gives
+    /// where the headers belong.
+    private func appendFields(
+        _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?, _ timestamp: Timestamp,
+        headerBytes: Int
+    ) throws -> UnsafeMutableRawPointer {
+        let recordCount = recordCount
+        let base = recordCount == 0 ? timestamp.milliseconds : baseTimestamp
+        let timestampDelta = timestamp.milliseconds &- base
+        let keyCount = key.map { $0.count } ?? -1
+        let valueCount = value.map { $0.count } ?? -1
+        let bodyCount =
+            1 + Varint.byteCount(timestampDelta) + Varint.byteCount(Int64(recordCount))
+            + Varint.byteCount(Int64(keyCount)) + Swift.max(0, keyCount)
+            + Varint.byteCount(Int64(valueCount)) + Swift.max(0, valueCount) + headerBytes
+        let end = byteCount + Varint.byteCount(Int64(bodyCount)) + bodyCount
+        if end > capacity { try grow(to: end) }
+        var pointer = state.pointee.memory + byteCount
+        Varint.write(Int64(bodyCount), to: &pointer)
+        pointer.storeBytes(of: 0, as: UInt8.self)
+        pointer += 1
+        Varint.write(timestampDelta, to: &pointer)
+        Varint.write(Int64(recordCount), to: &pointer)
+        Varint.write(Int64(keyCount), to: &pointer)
+        if let key { pointer.copy(key) }
+        Varint.write(Int64(valueCount), to: &pointer)
+        if let value { pointer.copy(value) }
+        precondition(
+            pointer + headerBytes == state.pointee.memory + end, "the size was computed wrongly")
+        state.pointee.byteCount = end
+        state.pointee.recordCount = recordCount + 1
+        state.pointee.baseTimestamp = base
+        state.pointee.maxTimestamp =
+            recordCount == 0
+            ? timestamp.milliseconds : Swift.max(maxTimestamp, timestamp.milliseconds)
+        return pointer
+    }
+
+    /// Makes room for a batch of `bytes`.
+    @inline(never)
+    private func grow(to bytes: Int) throws {
+        let bytesMax = state.pointee.bytesMax
+        guard bytes <= bytesMax else {
+            throw LogError(
+                .recordTooLarge,
+                "a record of \(bytes - byteCount) bytes is over the limit of "
+                    + "\(bytesMax - byteCount) bytes")
+        }
+        let capacity = Swift.min(Swift.max(state.pointee.capacity * 2, bytes), bytesMax)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        larger.copyMemory(from: state.pointee.memory, byteCount: byteCount)
+        state.pointee.memory.deallocate()
+        state.pointee.memory = larger
+        state.pointee.capacity = capacity
+        setShortEnd()
+    }
+}
