@@ -7,18 +7,25 @@ import Synchronization
 extension CommitLog {
     /// One round of the background work. What fails is told to `notify`, and tried again in the next
     /// round; the partition concerned refuses writes by itself where it must.
-    /// - Parameter now: The wall clock, for retention.
+    /// - Parameter now: The wall clock, for retention and compaction.
     package func maintain(now: Timestamp = .now()) {
         guard access == .owner else { return }
         let partitions = contents.withLock { contents in
             contents.isClosed ? [] : Array(contents.partitions.values)
         }
+        flushInBackground(partitions)
         transactionCoordinators.withLock { $0 }?.expire()
         for partition in partitions where !isStopping {
-            attempt("flush \(partition.name)") { try partition.flushInBackground() }
             attempt("remove old records of \(partition.name)") {
                 try partition.retain(now: now) { try noteStart(of: partition, $0) }
             }
+        }
+        compact(partitions, now: now)
+    }
+
+    func flushInBackground(_ partitions: [Partition]) {
+        for partition in partitions where !isStopping {
+            attempt("flush \(partition.name)") { try partition.flushInBackground() }
         }
     }
 
@@ -28,7 +35,7 @@ extension CommitLog {
         } catch { environment.options.notify("could not \(what): \(error)") }
     }
 
-    private var isStopping: Bool { maintainer.withLock { $0?.isStopping ?? false } }
+    var isStopping: Bool { maintainer.withLock { $0?.isStopping ?? false } }
 
     // MARK: The thread
 

@@ -61,7 +61,10 @@ extension CommitLog {
         let log = CommitLog(
             directory, .owner,
             LogEnvironment(files: files, options: options, recoveryPoints: recoveryPoints),
-            Contents(catalog: catalog, lock: lock, startOffsets: startOffsets))
+            Contents(
+                catalog: catalog, lock: lock, startOffsets: startOffsets,
+                cleanerOffsets: try CleanerOffsets.read(
+                    directory, in: files, notify: options.notify)))
         try log.recover()
         // What was decided before a crash is finished before anybody reads or writes.
         if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }

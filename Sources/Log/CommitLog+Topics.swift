@@ -214,12 +214,16 @@ extension CommitLog {
             for name in topic.partitions {
                 try files.removeDirectory(directory + "/" + name.description)
                 contents.startOffsets[name] = nil
+                contents.cleanerOffsets[name] = nil
             }
             environment.recoveryPoints?.remove(
                 topic.partitions.map { .init(topicID: topic.id, partition: $0.partition) })
         }
         try files.flushDirectory(directory)
         try StartOffsets.write(contents.startOffsets, to: directory, in: files)
+        if try files.exists(directory + CleanerOffsets.fileName) {
+            try CleanerOffsets.write(contents.cleanerOffsets, to: directory, in: files)
+        }
         var catalog = contents.catalog
         catalog.deletionsFinished()
         try catalog.write(to: directory, in: files)

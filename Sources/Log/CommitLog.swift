@@ -11,6 +11,7 @@ import Synchronization
 ///
 /// ```
 /// data/  .lock  topics  recovery-points  log-start-offset-checkpoint  clean-shutdown
+///        cleaner-offset-checkpoint
 ///        flights-0/  00000000000000000000.log .index .timeindex  …  segments  leader-epoch-checkpoint
 ///        flights-1/  …
 /// ```
@@ -40,6 +41,8 @@ public final class CommitLog: Sendable {
         var producerIDs: Range<Int64> = 0..<0
         /// Where partitions begin, if not at their first segment.
         var startOffsets: [TopicPartition: Offset] = [:]
+        /// Up to where partitions were compacted: an owner's.
+        var cleanerOffsets: [TopicPartition: Offset] = [:]
         var isClosed = false
     }
 

@@ -66,6 +66,16 @@ public enum Limits {
     static let producerIDBlock = 1000
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
+    /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for
+    /// all partitions together; more keys than that take several passes.
+    static let compactionKeysBytesMax = 64 * 1024 * 1024
+    /// Bytes that compaction reads or writes between two looks at whether it is to stop and whether other
+    /// background work is due.
+    static let compactionStepBytes = 1024 * 1024
+    /// How often the files of a directory that is removed are looked for again.
+    static let removalAttemptsMax = 10
+    /// Time before a compaction that has failed is tried again: a full disk is not filled anew each second.
+    static let compactionRetryInterval = Duration.seconds(60)
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.
     static let maintenanceInterval = Duration.seconds(1)
 

@@ -16,6 +16,8 @@ public struct LogError: Error, CustomStringConvertible {
         case corrupted
         case newerFormat
         case recordTooLarge
+        /// A record that its topic does not take (Kafka: INVALID_RECORD).
+        case invalidRecord
         case readOnly
         /// The producer's epoch is behind the one the partition knows (Kafka: INVALID_PRODUCER_EPOCH).
         case producerFenced

@@ -83,7 +83,9 @@ package enum ExitCodes {
     private static func code(of code: LogError.Code) -> Int32 {
         switch code {
         case .invalidTopicName, .invalidArgument, .topicExists: usage
-        case .recordTooLarge, .newerFormat, .offsetOutOfRange, .invalidTransactionState: badInput
+        case .recordTooLarge, .invalidRecord, .newerFormat, .offsetOutOfRange,
+            .invalidTransactionState:
+            badInput
         case .noSuchTopic, .noSuchDirectory, .noSuchTransaction: notFound
         case .noSpace, .io, .corrupted, .producerFenced, .outOfOrderSequence, .outcomeUnknown: io
         case .directoryInUse: directoryInUse

@@ -220,6 +220,8 @@ struct PartitionCursorTests {
             try log.alterTopic("t", [(name: "cleanup.policy", value: "compact")])
         }
         try writeFile(try log.segments[0], first + empty + last)
+        // Only sealed segments are compacted.
+        _ = try log.directory.file("t-0/00000000000000000010.log", [])
         try log.directory.remove("clean-shutdown")
         try log.withPartition { partition in
             for (start, offsets) in [(0, [0, 3, 8, 9]), (1, [3, 8, 9]), (5, [8, 9]), (9, [9])] {

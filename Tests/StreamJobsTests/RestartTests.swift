@@ -132,7 +132,10 @@ import Testing
         for id in 0..<next {
             let stamp = ProducerStamp(id: id, epoch: 31_999)
             let batch = BatchBuilder()
-            try batch.append(key: nil, value: nil, timestamp: Timestamp(milliseconds: 0))
+            // The topic is compacted: a record without key would be refused.
+            try Array("key".utf8).withUnsafeBytes {
+                try batch.append(key: $0, value: nil, timestamp: Timestamp(milliseconds: 0))
+            }
             try withExtendedLifetime(batch) {
                 _ = try commits.append(batch.seal(producer: stamp, isTransactional: true))
             }

@@ -31,16 +31,30 @@ extension Partition {
         }
     }
 
-    /// Removes the segments that the topic's settings no longer keep; gives how many those were. The
-    /// active segment stays.
+    /// Removes the segments that the topic's settings no longer keep; gives how many those were. An active
+    /// segment that goes as well is ended first, so that there is always one to append to.
     @discardableResult
     func retain(now: Timestamp, note: (Offset) throws -> Void) throws -> Int {
         try maintenance.withLock { maintenance in
-            let (start, noted) = try state.withLock { state in
+            let (start, noted, hasRolled) = try state.withLock { state in
                 try requireWritable(state)
                 try requireOpen(state)
-                return (try state.retentionStart(now: now) ?? state.ends.start, state.ends.start)
+                let noted = state.ends.start
+                guard let start = try state.retentionStart(now: now) else {
+                    return (noted, noted, false)
+                }
+                let base = state.active.baseOffset
+                guard start == state.ends.logEnd, base < start else { return (start, noted, false) }
+                do {
+                    try roll(at: start, &state)
+                } catch let failure as LogError where failure.code == .noSpace {
+                    // What lies before the active one makes room.
+                    return (max(base, noted), noted, false)
+                }
+                return (start, noted, true)
             }
+            // The new segment is there before the old one goes, and what the old one says of producers.
+            if hasRolled { try checkpoint(&maintenance) }
             if start > noted {
                 // The markers of what is removed as well.
                 try flush()
@@ -61,15 +75,21 @@ extension Partition {
             return Array(state.segments.prefix(count))
         }
         guard !removed.isEmpty else { return 0 }
+        // What goes on is there before the others go, the last segment above all.
+        try files.flushDirectory(directory)
         let bases = Set(removed.map(\.baseOffset))
-        maintenance.manifest.removeAll { bases.contains($0.baseOffset) }
-        maintenance.checkpointBytes = maintenance.manifest.reduce(0) { $0 + $1.byteCount }
-        if !maintenance.manifest.isEmpty {
-            do {
-                try SegmentManifest.write(maintenance.manifest, to: directory, in: files)
-            } catch let failure as LogError where failure.code == .noSpace {
-                // Room is what this is to make; opening knows by the start what was removed.
+        let left = maintenance.manifest.filter { !bases.contains($0.baseOffset) }
+        do {
+            if left.isEmpty {
+                // What is known of producers goes with the manifest: it is not to name only what is missing.
+                try checkpoint(&maintenance)
+            } else {
+                maintenance.manifest = left
+                maintenance.checkpointBytes = left.reduce(0) { $0 + $1.byteCount }
+                try SegmentManifest.write(left, to: directory, in: files)
             }
+        } catch let failure as LogError where failure.code == .noSpace {
+            // Room is what this is to make; opening knows by the start what was removed.
         }
         try SegmentRemoval.remove(removed, from: directory, in: files)
         return removed.count
@@ -82,7 +102,7 @@ extension Partition.State {
         guard settings.cleanupPolicy.contains(.delete) else { return nil }
         var start: Offset?
         var byteCount = segments.reduce(0) { $0 + $1.byteCount }
-        for segment in segments.dropLast() {
+        for segment in segments where segment.byteCount > 0 {
             // What is undecided, or may still be cut by a crash, is nobody's to remove.
             guard segment.nextOffset <= min(ends.lastStable, ends.flushed) else { break }
             let isTooMuch = settings.retentionBytes.map { byteCount - segment.byteCount >= $0 }

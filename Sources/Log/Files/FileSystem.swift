@@ -123,9 +123,15 @@ package final class FileSystem: Sendable {
     /// Removes a directory with the files in it, which has no directories.
     func removeDirectory(_ path: String) throws {
         guard try exists(path) else { return }
-        for name in try names(in: path) { try remove(path + "/" + name) }
-        try willPerform(.remove(path))
-        guard rmdir(path) == 0 || errno == ENOENT else { throw systemError("remove", path) }
+        // Background work that has not seen yet that it is to end may still make a file in it.
+        for attempt in 1...Limits.removalAttemptsMax {
+            for name in try names(in: path) { try remove(path + "/" + name) }
+            try willPerform(.remove(path))
+            if rmdir(path) == 0 || errno == ENOENT { return }
+            guard errno == ENOTEMPTY, attempt < Limits.removalAttemptsMax else {
+                throw systemError("remove", path)
+            }
+        }
     }
 
     // MARK: Whole files
@@ -183,19 +189,31 @@ package final class FileSystem: Sendable {
     }
 }
 
-struct FileStatus {
+struct FileStatus: Sendable {
     let byteCount: Int
+    /// Another one where the file was replaced as a whole.
+    let identity: FileIdentity
     let isDirectory: Bool
     /// When its content was last changed, by the wall clock.
     let modified: Timestamp
 
     init(_ status: stat) {
         byteCount = Int(status.st_size)
+        identity = FileIdentity(
+            inode: UInt64(status.st_ino), seconds: Int(status.st_mtim.tv_sec),
+            nanoseconds: Int(status.st_mtim.tv_nsec))
         isDirectory = status.st_mode & S_IFMT == S_IFDIR
         modified = Timestamp(
             milliseconds: Int64(status.st_mtim.tv_sec) * 1000
                 + Int64(status.st_mtim.tv_nsec) / 1_000_000)
     }
+}
+
+/// Of a file's content: numbers of files are given again, so that the time goes with it.
+struct FileIdentity: Equatable, Sendable {
+    let inode: UInt64
+    let seconds: Int
+    let nanoseconds: Int
 }
 
 func wallClockMilliseconds() -> Int64 {

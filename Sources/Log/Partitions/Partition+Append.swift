@@ -6,10 +6,11 @@ extension Partition {
     /// Appends a sealed batch; sets its base offset and leader epoch, and its timestamp where the topic
     /// says so. Gives its first offset; of a batch that an idempotent producer has sent before, the first
     /// offset that it got then. When it returns the batch is written (it survives the process, not a power
-    /// loss). Nothing is changed where it throws: `recordTooLarge`, `producerFenced`,
-    /// `outOfOrderSequence`, `noSpace`, `io`, `readOnly`.
+    /// loss). Nothing is changed where it throws: `recordTooLarge`, `invalidRecord`,
+    /// `producerFenced`, `outOfOrderSequence`, `noSpace`, `io`, `readOnly`.
     @discardableResult
     package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
+        try requireKeys(UnsafeRawBufferPointer(batch))
         let (offset, isNew) = try state.withLock { state in
             try requireWritable(state)
             try requireOpen(state)
@@ -76,7 +77,7 @@ extension Partition {
         guard byteCount > 0 else { return false }
         let bytesMax = environment.options.segmentBytes ?? state.settings.segmentBytes
         if byteCount + header.batchByteCount > bytesMax || !active.canHold(header) { return true }
-        guard let span = state.settings.segmentSpan, let first = active.firstTimestamp else {
+        guard let span = state.settings.activeSpanMax, let first = active.firstTimestamp else {
             return false
         }
         return header.maxTimestamp > first.advanced(by: span).milliseconds
@@ -121,7 +122,7 @@ extension ProducerStates {
         return markerAppended(marker, header, coordinatorEpoch: coordinatorEpoch)
     }
 
-    private static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
+    static func marker(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer)
         -> (TransactionMarker, coordinatorEpoch: Int32)?
     {
         var records = BatchRecords(batch, header)

@@ -35,6 +35,7 @@ extension Partition {
     /// there and never will be.
     func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
         if access == .observer { try refresh() }
+        var attempts = 0
         while true {
             guard let place = try place(of: offset, isolation) else { return nil }
             let segment = place.segment
@@ -42,21 +43,57 @@ extension Partition {
                 let (position, batch) = try segment.position(atOrBefore: offset)
                 var hidden =
                     isolation == .readUncommitted
-                    ? [] : try aborted(from: offset, in: segment, upTo: place.upTo)
+                    ? [] : try aborted(from: offset, in: place.segments, upTo: place.upTo)
                 hidden += place.open.map {
                     AbortedRange(producerID: $0.producer.id, first: $0.first, last: place.upTo)
                 }
+                let file = try segment.log()
+                try requireSame(file, place)
                 return ReadPlan(
-                    file: try segment.log(), position: position,
+                    file: file, position: position,
                     byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
                     mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment,
                     firstBatch: batch)
             } catch let damage as DamagedIndex {
-                if isListed(segment) { try rebuildIndexes(damage) }
-            } catch let error as LogError where error.code == .io {
-                // Removed between the look at the list and at its files: the offset is out of range now.
-                if isListed(segment) { throw error }
+                guard areListed(place.segments) else { continue }
+                attempts += 1
+                if access == .observer, attempts < Limits.observerAttemptsMax {
+                    try beginAgain()
+                } else {
+                    try rebuildIndexes(damage)
+                }
+            } catch let error as LogError where error.code == .io || access == .observer {
+                // Removed or replaced between the look at the list and at its files; an observer learns
+                // of that by looking at all of them again.
+                guard isListed(segment) else { continue }
+                attempts += 1
+                guard access == .observer, attempts < Limits.observerAttemptsMax else {
+                    throw error
+                }
+                try beginAgain()
             }
+        }
+    }
+
+    /// An observer opens files late: compaction may have put another one under the name.
+    private func requireSame(_ file: File, _ place: Place) throws {
+        guard access == .observer, place.segments.count > 1,
+            try file.byteCount() != place.byteCount
+        else { return }
+        throw LogError(
+            .corrupted, "\(file.path) has not the \(place.byteCount) bytes that it had")
+    }
+
+    private func beginAgain() throws {
+        try state.withLock { state in
+            try PartitionFollower.beginAgain(directory, name: name, files, &state)
+        }
+    }
+
+    private func areListed(_ segments: ArraySlice<Segment>) -> Bool {
+        state.withLock { state in
+            let listed = Set(state.segments.map(ObjectIdentifier.init))
+            return segments.allSatisfy { listed.contains(ObjectIdentifier($0)) }
         }
     }
 
@@ -67,6 +104,9 @@ extension Partition {
     /// A segment as it is when a reader asks for it.
     private struct Place {
         let segment: Segment
+        /// From that one on: what a later one says of transactions goes with the records here only as
+        /// long as neither was compacted.
+        let segments: ArraySlice<Segment>
         let byteCount: Int
         let nextSegment: Offset?
         let upTo: Offset
@@ -80,7 +120,8 @@ extension Partition {
             guard offset < upTo, let index = state.segmentIndex(holding: offset) else { return nil }
             let next = index + 1 < state.segments.count ? state.segments[index + 1] : nil
             return Place(
-                segment: state.segments[index], byteCount: state.segments[index].byteCount,
+                segment: state.segments[index], segments: state.segments[index...],
+                byteCount: state.segments[index].byteCount,
                 nextSegment: next?.baseOffset, upTo: upTo,
                 open: isolation == .readDecided ? state.producers.openTransactions : [])
         }
@@ -94,15 +135,12 @@ extension Partition {
                 + "\(ends.logEnd)")
     }
 
-    /// Aborted transactions with records at or behind `offset` that lie in `segment`. Their markers may be
-    /// in later segments, but in none behind the first marker that found everything in between decided.
-    private func aborted(from offset: Offset, in segment: Segment, upTo: Offset) throws
-        -> [AbortedRange]
+    /// Aborted transactions with records at or behind `offset` that lie in the first of `segments`. Their
+    /// markers may be in later ones, but in none behind the first marker that found everything in between decided.
+    private func aborted(from offset: Offset, in segments: ArraySlice<Segment>, upTo: Offset)
+        throws -> [AbortedRange]
     {
-        let segments = state.withLock { state in
-            Array(state.segments.drop { $0.baseOffset < segment.baseOffset })
-        }
-        let end = min(segment.nextOffset, upTo)
+        let end = min(segments.first?.nextOffset ?? upTo, upTo)
         var ranges: [AbortedRange] = []
         for later in segments {
             for transaction in try later.abortedTransactions() {
@@ -139,7 +177,7 @@ extension Partition {
     }
 
     /// Makes the indexes of the segment with a damaged one anew from its batches.
-    private func rebuildIndexes(_ damage: DamagedIndex) throws {
+    func rebuildIndexes(_ damage: DamagedIndex) throws {
         let name = damage.path.split(separator: "/").last ?? ""
         let base = Segment.baseOffset(
             ofFileNamed: String(name.prefix(20)) + Segment.logSuffix)

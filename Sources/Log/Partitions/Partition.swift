@@ -37,6 +37,8 @@ package final class Partition: Sendable {
         var hasNewNames = false
         /// Set by a failed flush or an undo that failed: what is on the disk is unknown from then on.
         var failure: LogError?
+        /// An observer's: the manifest that it began with.
+        var manifestSeen: FileIdentity?
         /// The log was closed.
         var isClosed = false
         /// The topic was deleted.
@@ -54,6 +56,8 @@ package final class Partition: Sendable {
         var checkpointBytes = 0
         /// The end when the background looked last.
         var endSeen = Offset.zero
+        /// When compaction has failed last, since this process began.
+        var compactionFailure: ContinuousClock.Instant?
     }
 
     init(
@@ -103,6 +107,9 @@ package final class Partition: Sendable {
     package func epoch(of producerID: Int64) -> Int16? {
         state.withLock { $0.producers.epoch(of: producerID) }
     }
+
+    /// Nothing more is written: the log was closed or the topic deleted.
+    var isClosed: Bool { state.withLock { $0.isClosed || $0.isDeleted } }
 
     var highestProducerID: Int64? { state.withLock { $0.producers.highestID } }
 

@@ -40,6 +40,7 @@ struct PartitionRecovery {
     /// Throws `corrupted` and leaves the segments as they are, or makes the partition ready to be written.
     func recover() throws -> sending Result {
         try removeLeftovers()
+        try SegmentSwap.finishAll(in: directory, files)
         let bases = try removeDeleted(try Self.segmentOffsets(directory, files))
         guard !bases.isEmpty else { throw lost() }
         var result = try resume(bases) ?? fresh(bases)
@@ -77,7 +78,7 @@ struct PartitionRecovery {
 
     /// What a crash has left of files that were being made or removed.
     private func removeLeftovers() throws {
-        let suffixes = [FileSystem.temporarySuffix, SegmentCleaning.suffix, SegmentRemoval.suffix]
+        let suffixes = [FileSystem.temporarySuffix, SegmentFiles.cleaned, SegmentRemoval.suffix]
         let names = try files.names(in: directory)
         let present = Set(names)
         for name in names {
@@ -243,16 +244,15 @@ struct PartitionRecovery {
             state.segments.append(
                 Segment(
                     baseOffset: base, directory: directory, files: files,
-                    log: try File(path, .readWrite, in: files),
-                    isCleaned: settings.cleanupPolicy.contains(.compact)))
-            state.skip(to: base)
+                    log: try File(path, .readWrite, in: files)))
             guard try scanActive(&state, bases) else { return }
         }
     }
 
     /// False where something was cut: then there is nothing behind it.
     private func scanActive(_ state: inout Partition.State, _ bases: [Offset]) throws -> Bool {
-        let end = try Self.scanActive(&state)
+        let isSealed = bases.last.map { state.active.baseOffset < $0 } ?? false
+        let end = try Self.scanActive(&state, mayHaveGaps: isSealed)
         guard let damage = end.damage else { return true }
         let file = try state.active.log()
         let what = "is damaged at byte \(end.position) (offset \(state.ends.logEnd)): \(damage)"
@@ -277,9 +277,8 @@ struct PartitionRecovery {
         -> Bool
     {
         let end = state.ends.logEnd
-        let mayHaveGap =
-            settings.cleanupPolicy.contains(.compact) || state.segments.last?.isCleaned ?? true
-        guard !state.segments.isEmpty, base != end, !(mayHaveGap && base > end) else { return true }
+        // Also where there was compaction: the last batch of a segment stays, to say where it ends.
+        guard !state.segments.isEmpty, base != end else { return true }
         let path = directory + "/" + Segment.fileName(base)
         guard base > end, try mayCut(at: end, behind: nil, in: nil, bases) else {
             throw LogError(
@@ -316,12 +315,14 @@ struct PartitionRecovery {
 
     // MARK: Reading batches
 
-    /// Takes in the batches behind what is known of the active segment.
-    static func scanActive(_ state: inout Partition.State) throws -> ScanEnd {
+    /// Takes in the batches behind what is known of the last segment of `state`.
+    /// - Parameter mayHaveGaps: It is sealed, so that it may have been compacted. Where a gap is damage to
+    ///   a base offset, which no checksum covers, the batch behind it or the next segment does not follow.
+    static func scanActive(_ state: inout Partition.State, mayHaveGaps: Bool) throws -> ScanEnd {
         let segment = state.active
         return try BatchScanner.scan(
             try segment.log(), from: segment.byteCount, nextOffset: state.ends.logEnd.rawValue,
-            mayHaveGaps: segment.isCleaned
+            mayHaveGaps: mayHaveGaps
         ) { header, batch in
             guard segment.canHold(header) else {
                 throw MalformedBatch.field("last offset delta is \(header.lastOffsetDelta)")
@@ -337,8 +338,7 @@ struct PartitionRecovery {
         throws -> Segment
     {
         let rebuilt = Segment(
-            baseOffset: damaged.baseOffset, directory: damaged.directory, files: damaged.files,
-            isCleaned: damaged.isCleaned)
+            baseOffset: damaged.baseOffset, directory: damaged.directory, files: damaged.files)
         var producers = ProducerStates()
         for segment in segments where segment.baseOffset <= damaged.baseOffset {
             let end = try BatchScanner.scan(
@@ -359,13 +359,5 @@ struct PartitionRecovery {
         }
         if segments.last !== damaged { rebuilt.seal() }
         return rebuilt
-    }
-}
-
-extension Partition.State {
-    /// Goes over the gap that compaction has left before the segment from `base`.
-    mutating func skip(to base: Offset) {
-        guard base > ends.logEnd else { return }
-        ends.advance(lastStable: producers.firstOpen ?? base, logEnd: base)
     }
 }

@@ -48,6 +48,15 @@ enum SegmentIndex<Entry: IndexEntry> {
         }
     }
 
+    /// Opens the file, where there is one to look things up in. One that is damaged is not opened: whoever
+    /// looks something up will notice.
+    mutating func open(_ path: String, _ files: FileSystem) throws {
+        guard case .file(let digest, nil) = self, digest.count > 0 else { return }
+        do {
+            self = .file(digest, try Self.check(path, digest, files))
+        } catch is DamagedIndex { return }
+    }
+
     private static func check(_ path: String, _ digest: IndexDigest, _ files: FileSystem) throws
         -> File
     {

@@ -10,14 +10,13 @@ final class Segment: Sendable {
     let baseOffset: Offset
     let directory: String
     let files: FileSystem
-    /// Compaction may have left gaps between its offsets.
-    let isCleaned: Bool
     private let state: Mutex<State>
 
     private struct State {
         var log: File?
         var byteCount = 0
         var nextOffset: Offset
+        var isCleaned = false
         /// Of the first batch: what `segment.ms` counts from.
         var firstTimestamp: Timestamp?
         /// The largest timestamp there is, -1 if there is none, and the last offset of its batch.
@@ -37,14 +36,10 @@ final class Segment: Sendable {
 
     /// A segment whose batches are still to be added.
     /// - Parameter log: Its file, open; opened when it is first needed otherwise.
-    init(
-        baseOffset: Offset, directory: String, files: FileSystem, log: File? = nil,
-        isCleaned: Bool = false
-    ) {
+    init(baseOffset: Offset, directory: String, files: FileSystem, log: File? = nil) {
         self.baseOffset = baseOffset
         self.directory = directory
         self.files = files
-        self.isCleaned = isCleaned
         state = Mutex(
             State(
                 log: log, nextOffset: baseOffset, offsetOfMaxTimestamp: baseOffset,
@@ -57,13 +52,13 @@ final class Segment: Sendable {
         baseOffset = summary.baseOffset
         self.directory = directory
         self.files = files
-        isCleaned = summary.isCleaned
         var state = State(
             nextOffset: summary.nextOffset, offsetOfMaxTimestamp: summary.offsetOfMaxTimestamp,
             index: SegmentIndex(summary.index), timeIndex: SegmentIndex(summary.timeIndex),
             aborted: SegmentIndex(summary.transactionIndex))
         state.byteCount = summary.byteCount
         state.maxTimestamp = summary.maxTimestamp
+        state.isCleaned = summary.isCleaned
         self.state = Mutex(state)
     }
 
@@ -93,6 +88,8 @@ final class Segment: Sendable {
 
     var byteCount: Int { state.withLock { $0.byteCount } }
     var nextOffset: Offset { state.withLock { $0.nextOffset } }
+    /// Compaction has left gaps between its batches. (Between segments it leaves none.)
+    var isCleaned: Bool { state.withLock { $0.isCleaned } }
     var maxTimestamp: Timestamp { state.withLock { $0.maxTimestamp } }
     var firstTimestamp: Timestamp? { state.withLock { $0.firstTimestamp } }
 
@@ -124,6 +121,18 @@ final class Segment: Sendable {
             return log
         }
     }
+
+    /// Opens what is read of a sealed segment, for those who go on when other files have its names.
+    func openFiles() throws {
+        _ = try log()
+        try state.withLock { state in
+            try state.index.open(path(OffsetEntry.fileSuffix), files)
+            try state.timeIndex.open(path(TimeEntry.fileSuffix), files)
+        }
+    }
+
+    /// The same bytes under another name.
+    func replaceLog(_ log: File) { state.withLock { $0.log = log } }
 
     // MARK: Adding
 
@@ -161,6 +170,7 @@ final class Segment: Sendable {
     func batchAdded(_ header: BatchHeader, indexIntervalBytes: Int) {
         state.withLock { state in
             let last = Offset(header.nextOffset - 1)
+            if header.baseOffset != state.nextOffset.rawValue { state.isCleaned = true }
             if header.maxTimestamp > state.maxTimestamp.milliseconds {
                 state.maxTimestamp = Timestamp(milliseconds: header.maxTimestamp)
                 state.offsetOfMaxTimestamp = last
@@ -247,7 +257,7 @@ final class Segment: Sendable {
                 Int64($0.relativeOffset) <= wanted
             }
             guard let entry else {
-                return (0, isCleaned ? .unknown : .begins(at: baseOffset.rawValue))
+                return (0, state.isCleaned ? .unknown : .begins(at: baseOffset.rawValue))
             }
             return (
                 Int(entry.position), .ends(at: baseOffset.rawValue + Int64(entry.relativeOffset))

@@ -53,6 +53,14 @@ final class DiskRecorder: FileSystemObserver {
     /// The fault has struck.
     var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
+    /// Lets a call fail from here on: calls are counted anew.
+    func fail(_ fault: Fault) {
+        state.withLock { state in
+            state.fault = fault
+            state.counts = [:]
+        }
+    }
+
     /// The operations of the kind that come from now on fail.
     func fail(_ kind: Fault.Kind, _ code: LogError.Code) {
         state.withLock { state in
