@@ -4,7 +4,7 @@ import Synchronization
 
 extension CommitLog {
     /// Says that the owner has closed the log in order: then there is no torn tail.
-    private static let cleanShutdownFile = "/clean-shutdown"
+    static let cleanShutdownFile = "/clean-shutdown"
 
     /// Opens the log. An owner makes the directory where it is missing and recovers every partition: when
     /// this returns, what was cut short by a crash is cut off, and what was flushed is known to be there.
@@ -209,7 +209,7 @@ extension CommitLog {
 /// Where partitions begin, in Kafka's file: it holds those that do not begin at their first segment. An
 /// owner believes it only where `recovery-points` knows nothing: it has no checksum.
 enum StartOffsets {
-    private static let fileName = "/log-start-offset-checkpoint"
+    static let fileName = "/log-start-offset-checkpoint"
 
     static func read(_ directory: String, in files: FileSystem) throws -> [TopicPartition: Offset] {
         try CheckpointFile.readOffsets(directory + fileName, in: files)

@@ -24,7 +24,7 @@ struct RootCommand: ParsableCommand {
         version: "\(programName) (StreamJobs \(version))",
         subcommands: [
             RunCommand.self, JobsCommand.self, TopicsCommand.self, ProduceCommand.self,
-            ConsumeCommand.self,
+            ConsumeCommand.self, GroupsCommand.self, TransactionsCommand.self, LogCommand.self,
         ])
 
     /// The jobs of the program. Commands are made by the parser, which passes nothing on to them.

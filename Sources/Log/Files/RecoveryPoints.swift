@@ -41,7 +41,7 @@ final class RecoveryPoints: Sendable {
         var leaderEpoch: Int32?
     }
 
-    private struct Slot {
+    struct Slot {
         /// Nil where the slot is free.
         var key: Key?
         var point = Point()
@@ -67,7 +67,7 @@ final class RecoveryPoints: Sendable {
     private static let magic: [UInt8] = Array("SJRECPTS".utf8)
     private static let version: Int32 = 1
     private static let pageBytes = 4096
-    private static let slotBytes = 64
+    static let slotBytes = 64
     private static let slotsPerPage = pageBytes / slotBytes
 
     private let file: File
@@ -194,7 +194,20 @@ final class RecoveryPoints: Sendable {
 
     // MARK: Format
 
-    private static func position(_ index: Int, copy: Int) -> Int {
+    /// The slots of a file that somebody else writes, without key where one is free or in neither copy
+    /// right; empty if there is no file. Throws `newerFormat` or `corrupted`.
+    static func slots(inFile path: String, _ files: FileSystem) throws -> [Slot] {
+        guard let bytes = try files.bytes(of: path) else { return [] }
+        try checkHeader(bytes, path)
+        return slots(bytes)
+    }
+
+    /// Slots that a file of so many bytes has room for.
+    static func slotCount(in byteCount: Int) -> Int {
+        (max(0, byteCount / pageBytes) / 2 + 1) * slotsPerPage
+    }
+
+    static func position(_ index: Int, copy: Int) -> Int {
         let page = 1 + 2 * (index / slotsPerPage) + copy
         return page * pageBytes + index % slotsPerPage * slotBytes
     }
@@ -228,9 +241,8 @@ final class RecoveryPoints: Sendable {
     }
 
     private static func slots(_ bytes: [UInt8]) -> [Slot] {
-        let pairs = max(0, bytes.count / pageBytes) / 2 + 1
         let found = bytes.withUnsafeBytes { bytes in
-            (0..<pairs * slotsPerPage).map { index -> Slot in
+            (0..<slotCount(in: bytes.count)).map { index -> Slot in
                 let copies = [0, 1].compactMap { slot(bytes, at: position(index, copy: $0)) }
                 return copies.max { $0.writeNumber < $1.writeNumber } ?? Slot()
             }

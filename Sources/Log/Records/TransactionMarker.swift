@@ -17,13 +17,13 @@ package enum TransactionMarker: Int16, Sendable {
     }
 
     /// From the value of a marker; 0 where it is of a form that this version does not know.
-    static func coordinatorEpoch(value: UnsafeRawBufferPointer?) -> Int32 {
+    package static func coordinatorEpoch(value: UnsafeRawBufferPointer?) -> Int32 {
         guard let value, value.count >= 6 else { return 0 }
         return value.loadBigEndian(Int32.self, at: 2)
     }
 
     /// From the key of a control record; nil for control records of other kinds, which are skipped.
-    init?(key: UnsafeRawBufferPointer) {
+    package init?(key: UnsafeRawBufferPointer) {
         guard key.count >= 4 else { return nil }
         self.init(rawValue: key.loadBigEndian(Int16.self, at: 2))
     }

@@ -14,19 +14,24 @@ struct DataOption: ParsableArguments {
     }
 
     /// Reads beside a running owner.
-    func openToRead() throws -> CommitLog { try CommitLog.open(directory, as: .observer) }
+    func openToRead() throws -> CommitLog { try open(as: .observer) }
 
     /// Runs `body` on the log as its owner, and closes it. The directory must be there unless it may be
     /// made: a mistyped one is not made by running a job in it.
     func withOwnedLog<R>(mayCreate: Bool = false, _ body: (CommitLog) throws -> R) throws -> R {
         if !mayCreate { _ = try openToRead() }
-        let log = try CommitLog.open(directory, as: .owner)
+        let log = try open(as: .owner)
         let result = Result { try body(log) }
         let closing = Result { try log.close() }
         let value = try result.get()
         // Where both have failed the first failure tells why; the next open recovers from either.
         try closing.get()
         return value
+    }
+
+    /// What the log tells goes to standard error.
+    private func open(as access: CommitLog.Access) throws -> CommitLog {
+        try CommitLog.open(directory, as: access) { StandardError.write(line: $0) }
     }
 
     /// The topic. Throws `notFound` naming those that there are, and the command that makes one.

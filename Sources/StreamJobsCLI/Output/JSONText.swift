@@ -1,6 +1,7 @@
 // JSON written by hand: the shapes are fixed, and bytes that are right go through as they are.
 
 import FoundationEssentials
+import StreamJobsLog
 
 package enum JSONText {
     /// Appends `text`, which is UTF-8, as a JSON string. All but quotes, backslashes and control characters
@@ -68,9 +69,54 @@ package enum JSONText {
         json.append(contentsOf: String(number).utf8)
     }
 
+    /// A number, or null.
+    package static func append(
+        field name: StaticString, number: (some BinaryInteger)?, to json: inout [UInt8]
+    ) {
+        append(name: name, to: &json)
+        json.append(contentsOf: (number.map { String($0) } ?? "null").utf8)
+    }
+
+    /// A string, or null.
+    package static func append(
+        field name: StaticString, optionalString string: String?, to json: inout [UInt8]
+    ) {
+        append(name: name, to: &json)
+        guard let string else { return json.append(contentsOf: "null".utf8) }
+        append(string: string.utf8, to: &json)
+    }
+
     package static func append(field name: StaticString, string: String, to json: inout [UInt8]) {
         append(name: name, to: &json)
         append(string: string.utf8, to: &json)
+    }
+
+    package static func append(field name: StaticString, flag: Bool, to json: inout [UInt8]) {
+        append(name: name, to: &json)
+        json.append(contentsOf: (flag ? "true" : "false").utf8)
+    }
+
+    /// Appends an array of objects; `body` appends the fields of one.
+    package static func append<Element>(
+        field name: StaticString, objects: some Sequence<Element>, to json: inout [UInt8],
+        _ body: (Element, inout [UInt8]) throws -> Void
+    ) rethrows {
+        append(name: name, to: &json)
+        json.append(UInt8(ascii: "["))
+        for element in objects {
+            if json.last != UInt8(ascii: "[") { json.append(UInt8(ascii: ",")) }
+            json.append(UInt8(ascii: "{"))
+            try body(element, &json)
+            json.append(UInt8(ascii: "}"))
+        }
+        json.append(UInt8(ascii: "]"))
+    }
+
+    /// As `append(name:)`, for names that are not known beforehand.
+    package static func append(key: String, to json: inout [UInt8]) {
+        if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
+        append(string: key.utf8, to: &json)
+        json.append(UInt8(ascii: ":"))
     }
 
     /// Appends `"name":`, with a comma before it unless it is an object's first. Names need no escapes.
@@ -102,5 +148,13 @@ package enum JSONText {
             json.append(digits[Int(byte & 15)])
         default: json.append(byte)
         }
+    }
+}
+
+extension JSONText {
+    /// Appends the fields topic and partition.
+    static func append(_ partition: TopicPartition, to json: inout [UInt8]) {
+        append(field: "topic", string: partition.topic, to: &json)
+        append(field: "partition", number: partition.partition.rawValue, to: &json)
     }
 }

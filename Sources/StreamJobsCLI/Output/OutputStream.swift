@@ -18,6 +18,14 @@ final class OutputStream {
 
     func write(_ text: String) { buffer.append(contentsOf: text.utf8) }
 
+    /// Writes one JSON object and a line's end.
+    /// - Parameter fields: Appends its fields.
+    func writeObject(_ fields: (inout [UInt8]) throws -> Void) rethrows {
+        buffer.append(UInt8(ascii: "{"))
+        try fields(&buffer)
+        buffer.append(contentsOf: "}\n".utf8)
+    }
+
     func flushIfFull() throws {
         if buffer.count >= Limits.outputChunkBytes { try flush() }
     }

@@ -3,24 +3,20 @@
 import StreamJobsLog
 
 enum RecordLine {
-    /// The value and a line's end; `null` for a null value, as Kafka's console consumer.
-    static func appendValue(of record: borrowing RecordView, to line: inout [UInt8]) {
-        record.withValue { value in
-            if let value { line.append(contentsOf: value) } else { line += "null".utf8 }
-        }
-        line.append(UInt8(ascii: "\n"))
-    }
-
     /// One JSON object: topic, partition, offset, timestamp, key, value, headers. Throws `corrupted`.
     static func appendJSON(
-        of record: borrowing RecordView, in partition: PartitionID, of topic: Topic,
-        to line: inout [UInt8]
+        of record: borrowing RecordView, in name: TopicPartition, to line: inout [UInt8]
     ) throws {
         line.append(UInt8(ascii: "{"))
-        JSONText.append(field: "topic", string: topic.name, to: &line)
-        JSONText.append(field: "partition", number: partition.rawValue, to: &line)
+        JSONText.append(name, to: &line)
         JSONText.append(field: "offset", number: record.offset.rawValue, to: &line)
         JSONText.append(field: "timestamp", number: record.timestamp.milliseconds, to: &line)
+        try appendContent(of: record, to: &line)
+        line += "}\n".utf8
+    }
+
+    /// Appends the fields key, value and headers. Throws `corrupted`.
+    static func appendContent(of record: borrowing RecordView, to line: inout [UInt8]) throws {
         record.withKey { JSONText.append(field: "key", bytes: $0, to: &line) }
         record.withValue { JSONText.append(field: "value", bytes: $0, to: &line) }
         JSONText.append(name: "headers", to: &line)
@@ -29,7 +25,7 @@ enum RecordLine {
             if index > 0 { line.append(UInt8(ascii: ",")) }
             append(header, to: &line)
         }
-        line += "]}\n".utf8
+        line.append(UInt8(ascii: "]"))
     }
 
     private static func append(_ header: Header, to line: inout [UInt8]) {

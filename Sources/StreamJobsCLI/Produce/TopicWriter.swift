@@ -4,67 +4,114 @@ import StreamJobsLog
 
 /// Sends records to one topic. Belongs to one thread.
 final class TopicWriter {
-    private let producer: Producer
+    private let sink: RecordSink
     private let topic: Topic
     private let stop: StopRequest
     private var progress = Progress("records")
     private var count = 0
     private var lastFlush = ContinuousClock.now
+    /// Headers of every record, before its own.
+    private let headers: [Header]
+    /// Records in a second at most: an open loop, which catches up after a pause.
+    private let rate: Double?
+    private let start = ContinuousClock.now
     /// Records there will be, where that is known.
     var total: Int?
 
-    init(_ log: CommitLog, _ topic: Topic, _ stop: StopRequest) {
-        producer = Producer(log)
+    init(
+        _ sink: RecordSink, to topic: Topic, headers: [Header] = [], rate: Double? = nil,
+        _ stop: StopRequest
+    ) {
+        self.sink = sink
         self.topic = topic
+        self.headers = headers
+        self.rate = rate
         self.stop = stop
     }
 
-    /// Sends a record. On the disk when `flush` has returned, or after a second while more is sent. Throws
-    /// `Stopped` where a stop is asked for.
-    func send(_ value: [UInt8], key: [UInt8]?, timestamp: Timestamp?) throws {
+    /// Sends a record. In the log, as the acks say, when `flush` has returned, or after a second while more
+    /// is sent. Throws `Stopped` where a stop is asked for.
+    func send(
+        _ value: [UInt8]?, key: [UInt8]?, timestamp: Timestamp?, headers own: [Header] = []
+    ) throws {
         try stop.check()
-        try producer.send(value, key: key, to: topic, timestamp: timestamp)
+        if let rate { try awaitTurn(rate) }
+        try sink.send(
+            value, key: key, timestamp: timestamp, headers: headers.isEmpty ? own : headers + own)
         count += 1
-        guard count.isMultiple(of: Limits.pollRecordsMax) else { return }
+        guard rate != nil || count.isMultiple(of: Limits.pollRecordsMax) else { return }
         progress.update(done: count, remaining: total.map { $0 - count })
         if ContinuousClock.now - lastFlush >= Limits.flushInterval { try flush() }
     }
 
-    /// When it returns, all that was sent is on the disk.
+    /// Waits until the next record is due.
+    private func awaitTurn(_ rate: Double) throws {
+        let due = start + .seconds(Double(count) / rate)
+        while true {
+            let left = due - .now
+            guard left >= .milliseconds(1) else { return }
+            // What is there is not kept back by a long pause.
+            if left >= Limits.flushInterval { try flush() }
+            _ = StandardDescriptors.wait(for: [stop.descriptor], timeout: left)
+            try stop.check()
+        }
+    }
+
+    /// When it returns, all that was sent is in the log as the acks say; but for the open transaction.
     func flush() throws {
         lastFlush = .now
-        try producer.flush()
+        try sink.flush()
     }
 
     /// Runs `body`, which sends, and flushes what it has sent, also where it throws: then the error says
-    /// how much of it is in the topic.
+    /// how much of it is in the topic. An open transaction is committed at the end of the input, and
+    /// aborted otherwise.
     func finish(_ body: () throws -> Void) throws {
         do {
             try body()
-            try flush()
+            try sink.finish()
         } catch let stopped as Stopped {
-            do { try flush() } catch { throw failure(error) }
+            do {
+                try flush()
+                try sink.abandon()
+            } catch { throw failure(error) }
             report(isStopped: true)
             throw stopped
         } catch {
             // Where this fails too it is of the same cause; `failure` tells what is written.
             _ = Result { try flush() }
+            _ = Result { try sink.abandon() }
             throw failure(error)
         }
     }
 
     /// The last line: what was done.
     func report(isStopped: Bool = false) {
-        let whole = total.map { $0 == count ? "" : "of \($0) " } ?? ""
-        let noun = count == 1 && whole.isEmpty ? "record" : "records"
+        let done = sink.isTransactional ? sink.writtenCount : count
+        let whole = total.map { $0 == done ? "" : "of \($0) " } ?? ""
+        let noun = done == 1 && whole.isEmpty ? "record" : "records"
         let summary = ProgressLine.summary(
-            "\(whole)\(noun) to \(topic.name)", done: count, elapsed: progress.elapsed)
-        progress.finish(summary + (isStopped ? ", stopped" : ""))
+            "\(whole)\(noun) to \(topic.name)", done: done, elapsed: progress.elapsed)
+        let dropped = sink.droppedCount > 0 ? ", \(sink.droppedCount) dropped" : ""
+        progress.finish(summary + dropped + (isStopped ? ", stopped" : ""))
+    }
+
+    /// The same as one JSON object: topic, records, dropped, elapsed_ms.
+    func reportJSON(to output: OutputStream) {
+        output.writeObject { line in
+            JSONText.append(field: "topic", string: topic.name, to: &line)
+            JSONText.append(
+                field: "records", number: sink.isTransactional ? sink.writtenCount : count,
+                to: &line)
+            JSONText.append(field: "dropped", number: sink.droppedCount, to: &line)
+            JSONText.append(
+                field: "elapsed_ms", number: progress.elapsed.wholeMilliseconds, to: &line)
+        }
     }
 
     private func failure(_ cause: any Error) -> CommandError {
         let verb = count == 1 ? "is" : "are"
-        let written = producer.writtenCount
+        let written = sink.writtenCount
         let outcome =
             switch (count, written) {
             case (0, _): ""

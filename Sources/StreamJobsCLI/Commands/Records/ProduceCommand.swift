@@ -1,4 +1,4 @@
-// `produce`: lines, or the rows of a CSV file, into a topic.
+// `produce`: lines, or the rows of a CSV file, into a topic, as kafka-console-producer and kcat do it.
 
 import ArgumentParser
 import StreamJobsLog
@@ -8,9 +8,10 @@ struct ProduceCommand: ParsableCommand {
         commandName: "produce",
         abstract: "Writes records to a topic: lines, or the rows of a CSV file.",
         usage: """
-            \(RootCommand.programName) produce TOPIC [FILE] [--key-separator TEXT] [--data DIR]
+            \(RootCommand.programName) produce TOPIC [FILE] [--key-separator TEXT | --key KEY]
+                [--headers] [--null-marker TEXT] [SENDING] [--data DIR]
             \(RootCommand.programName) produce TOPIC --csv FILE[.gz] [--key-columns COL[,COL…]]
-                [--timestamp-column COL] [--sort] [--data DIR]
+                [--timestamp-column COL] [--sort] [SENDING] [--data DIR]
             """,
         discussion: """
             Without --csv each line of FILE, or of standard input, is the value of a record.
@@ -19,7 +20,10 @@ struct ProduceCommand: ParsableCommand {
             it is empty or NA, and a string otherwise. The whole file is checked before its first record \
             is sent.
 
-            When the command has ended, all its records are on the disk.
+            When the command has ended, all its records are on the disk, unless --acks says otherwise.
+
+              \(RootCommand.programName) produce users users.txt --key-separator : --compression zstd
+              seq 60 | \(RootCommand.programName) produce ticks --rate 1/s --header source=cron
             """)
 
     @Argument(help: ArgumentHelp("The topic, which must be there.", valueName: "TOPIC"))
@@ -31,9 +35,36 @@ struct ProduceCommand: ParsableCommand {
     var file: String?
 
     @Option(
+        name: [.customShort("K"), .long],
         help: ArgumentHelp(
             "What stands between key and value of a line; '\\t' is a tab.", valueName: "text"))
     var keySeparator: String?
+
+    @Option(
+        name: [.customShort("k"), .long],
+        help: ArgumentHelp("The key of every record.", valueName: "key"))
+    var key: String?
+
+    @Flag(help: "A line begins with headers and a tab, as name:value,name:value.")
+    var headers = false
+
+    @Option(
+        name: [.customShort("H"), .long],
+        help: ArgumentHelp(
+            "A header of every record; may be given several times.", valueName: "name=value"),
+        transform: SettingArgument.parse)
+    var header: [SettingArgument] = []
+
+    @Option(
+        help: ArgumentHelp("A key, value or header that is this is null.", valueName: "text"))
+    var nullMarker: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "As Kafka's console producer: \(LineFormat.propertyNames); may be given several times.",
+            valueName: "name=value"),
+        transform: SettingArgument.parse)
+    var property: [SettingArgument] = []
 
     @Option(help: ArgumentHelp("A CSV file, gzipped or not.", valueName: "file"))
     var csv: String?
@@ -53,6 +84,12 @@ struct ProduceCommand: ParsableCommand {
     @Flag(help: "Sends the rows in the order of their timestamps.")
     var sort = false
 
+    @OptionGroup(title: "Sending") var sending: SendOptions
+
+    @Flag(
+        help: "One JSON object on standard output at the end: topic, records, dropped, elapsed_ms.")
+    var json = false
+
     @OptionGroup var data: DataOption
 
     func validate() throws {
@@ -62,6 +99,10 @@ struct ProduceCommand: ParsableCommand {
         if csv != nil, file != nil || keySeparator != nil {
             throw ValidationError("--csv goes with neither a file of lines nor --key-separator")
         }
+        if csv != nil, headers || key != nil || nullMarker != nil || !property.isEmpty {
+            throw ValidationError(
+                "--csv goes with none of --headers, --key, --null-marker and --property")
+        }
         if let keyColumns, names(of: keyColumns).contains("") {
             throw ValidationError("--key-columns has an empty name: '\(keyColumns)'")
         }
@@ -69,6 +110,20 @@ struct ProduceCommand: ParsableCommand {
             throw ValidationError("--sort needs --timestamp-column")
         }
         if keySeparator == "" { throw ValidationError("--key-separator is empty") }
+        let format = try format()
+        if key != nil, format.keySeparator != nil {
+            throw ValidationError("--key is for lines without keys")
+        }
+    }
+
+    private func format() throws -> LineFormat {
+        var format = LineFormat()
+        try format.set(property.map { ($0.name, $0.value) })
+        if let keySeparator { format.keySeparator = LineFormat.bytes(keySeparator) }
+        if headers { format.headersDelimiter = [UInt8(ascii: "\t")] }
+        if let nullMarker { format.nullMarker = Array(nullMarker.utf8) }
+        format.key = key.map { Array($0.utf8) }
+        return format
     }
 
     func run() throws {
@@ -85,16 +140,23 @@ struct ProduceCommand: ParsableCommand {
                 throw CommandError.usage(
                     "the topic '\(topic.name)' belongs to a job; nobody else may write to it")
             }
-            let writer = TopicWriter(log, topic, stop)
+            let writer = TopicWriter(
+                try sending.sink(log, topic), to: topic,
+                headers: header.map { Header($0.name, Array($0.value.utf8)) },
+                rate: sending.rate?.perSecond, stop)
             try writer.finish { try send(input, to: writer) }
             return writer
         }
-        writer.report()
+        guard json else { return writer.report() }
+        let output = OutputStream()
+        writer.reportJSON(to: output)
+        try output.flush()
+        StandardError.erase()
     }
 
     private func send(_ input: InputFile, to writer: TopicWriter) throws {
         guard csv != nil else {
-            return try LineSource(input, keySeparator: keySeparator).send(to: writer)
+            return try LineSource(input, try format()).send(to: writer)
         }
         let columns = CSVColumns(
             key: keyColumns.map(names) ?? [], timestamp: timestampColumn)

@@ -1,0 +1,92 @@
+// `groups delete` and `groups delete-offsets`.
+
+import ArgumentParser
+import StreamJobsLog
+
+extension GroupsCommand {
+    struct Delete: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "delete",
+            abstract: "Deletes groups that have no members, with all they have committed.",
+            usage: "\(RootCommand.programName) groups delete GROUP… [--json] [--data DIR]",
+            discussion: "  \(RootCommand.programName) groups delete billing")
+
+        @Argument(help: ArgumentHelp("The groups.", valueName: "GROUP"))
+        var groups: [String]
+
+        @Flag(help: "One JSON object a line: group, deleted.")
+        var json = false
+
+        @OptionGroup var data: DataOption
+
+        func run() throws {
+            let output = OutputStream()
+            try data.withOwnedLog { log in
+                // All are looked up before the first is deleted.
+                for group in groups { _ = try log.groups.committedOffsets(of: group) }
+                for group in groups {
+                    try log.groups.delete(group)
+                    guard json else {
+                        output.write("deleted \(group)\n")
+                        continue
+                    }
+                    output.writeObject { line in
+                        JSONText.append(field: "group", string: group, to: &line)
+                        JSONText.append(field: "deleted", flag: true, to: &line)
+                    }
+                }
+            }
+            try output.flush()
+        }
+    }
+
+    struct DeleteOffsets: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "delete-offsets",
+            abstract: "Forgets what a group without members has committed for topics.",
+            usage: """
+                \(RootCommand.programName) groups delete-offsets GROUP --topic TOPIC[:P,P…]… [--json]
+                    [--data DIR]
+                """,
+            discussion:
+                "  \(RootCommand.programName) groups delete-offsets billing --topic flights:0,1")
+
+        @Argument(help: ArgumentHelp("The group.", valueName: "GROUP"))
+        var group: String
+
+        @Option(
+            help: ArgumentHelp(
+                "A topic, or some of its partitions; may be given several times.",
+                valueName: "topic[:p,p…]"),
+            transform: TopicSelection.parse)
+        var topic: [TopicSelection] = []
+
+        @Flag(help: "One JSON object a line: topic, partition.")
+        var json = false
+
+        @OptionGroup var data: DataOption
+
+        func validate() throws {
+            if topic.isEmpty { throw ValidationError("name a topic with --topic") }
+        }
+
+        func run() throws {
+            let partitions = try data.withOwnedLog { log in
+                let partitions = try data.partitions(topic, in: log)
+                let committed = try log.groups.committedOffsets(of: group)
+                let known = partitions.filter { committed[$0] != nil }
+                try log.groups.deleteOffsets(of: group, partitions: known)
+                return known
+            }
+            let output = OutputStream()
+            for partition in partitions {
+                if json {
+                    output.writeObject { JSONText.append(partition, to: &$0) }
+                } else {
+                    output.write("forgot the offset of \(partition)\n")
+                }
+            }
+            try output.flush()
+        }
+    }
+}

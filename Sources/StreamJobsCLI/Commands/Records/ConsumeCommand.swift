@@ -1,0 +1,220 @@
+// `consume`: the records of a topic on standard output, as kafka-console-consumer and kcat have it.
+
+import ArgumentParser
+import StreamJobsLog
+
+struct ConsumeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "consume", abstract: "Prints the records of a topic.",
+        usage: """
+            \(RootCommand.programName) consume TOPIC [--from-beginning | --offset OFFSET]
+                [--partition P]… [--until-end] [--max-messages N]
+                [--isolation LEVEL] [OUTPUT] [--data DIR]
+            \(RootCommand.programName) consume TOPIC --group GROUP [--from-beginning]
+                [--until-end] [--max-messages N] [--isolation LEVEL] [OUTPUT]
+                [--data DIR]
+            """,
+        discussion: """
+            Prints the values of committed records, one a line, as they come, until Ctrl-C; each \
+            partition in its order. Works beside a running job. OUTPUT is --json, --format, or some of \
+            --key-separator, --headers, --null-marker and --property.
+
+            With --group it goes on where the group has committed, and commits what it has printed; no job \
+            may run meanwhile.
+
+              \(RootCommand.programName) consume flights --offset s@2013-01-02 --max-messages 5 --json
+              \(RootCommand.programName) consume flights -o -10 -e -f '%p:%o %T %k=%s\\n'
+            """)
+
+    @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
+    var topic: String
+
+    @Flag(help: "Begins with the first record there is, not with the next to come.")
+    var fromBeginning = false
+
+    @Option(
+        name: .shortAndLong, parsing: .unconditional,
+        help: ArgumentHelp(
+            "Where to begin: beginning, end, an offset, -N for N before the end, s@TIME for the first "
+                + "record of that time or later.", valueName: "offset"),
+        transform: OffsetArgument.parse)
+    var offset: OffsetArgument?
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Only this partition; may be given several times.", valueName: "p"))
+    var partition: [Int] = []
+
+    @Option(
+        name: [.customShort("G"), .long],
+        help: ArgumentHelp(
+            "Reads as a member of a consumer group; --from-beginning is for what it has not committed "
+                + "yet.", valueName: "group"))
+    var group: String?
+
+    @Flag(
+        name: [.customShort("e"), .long, .customLong("exit-eof")],
+        help: "Ends behind the last record that is there now.")
+    var untilEnd = false
+
+    @Option(
+        name: [.customShort("c"), .long],
+        help: ArgumentHelp("Ends after so many records.", valueName: "n"))
+    var maxMessages: Int?
+
+    @Option(
+        name: [.long, .customLong("isolation-level")],
+        help: ArgumentHelp(
+            "read_committed, or read_uncommitted: also what is undecided or was aborted.",
+            valueName: "level"),
+        transform: IsolationArgument.parse)
+    var isolation = IsolationArgument(isolation: .readCommitted)
+
+    @OptionGroup(title: "Output") var output: OutputOptions
+
+    @OptionGroup var data: DataOption
+
+    func validate() throws {
+        if let maxMessages, maxMessages < 0 {
+            throw ValidationError("--max-messages is not negative")
+        }
+        if fromBeginning, offset != nil {
+            throw ValidationError("--from-beginning and --offset exclude each other")
+        }
+        if group != nil, offset != nil || !partition.isEmpty {
+            throw ValidationError(
+                "--group chooses offsets and partitions: leave out --offset and --partition")
+        }
+        if group == "" { throw ValidationError("--group is empty") }
+        if let wrong = partition.first(where: { !(0..<Int(Int32.max)).contains($0) }) {
+            throw ValidationError("--partition is a number from 0, not \(wrong)")
+        }
+    }
+
+    func run() throws {
+        let stop = try StopRequest.watch(
+            endsOfItself: untilEnd, timeout: Limits.consumerStopTimeout)
+        let output = OutputStream()
+        let printer = RecordPrinter(
+            output, try self.output.recordFormat(), maxRecords: maxMessages, stop)
+        do {
+            if let group {
+                try data.withOwnedLog { log in
+                    try GroupSource(
+                        log, try data.topic(topic, in: log), group,
+                        isFromBeginning: fromBeginning, isolation: isolation.isolation,
+                        untilEnd: untilEnd
+                    ).print(with: printer)
+                }
+            } else {
+                try printTopic(with: printer)
+            }
+        } catch let failure as LogError {
+            // What was read before it is good.
+            try output.flush()
+            throw failure
+        }
+        try output.flush()
+        StandardError.erase()
+        try stop.check()
+    }
+
+    private func printTopic(with printer: RecordPrinter) throws {
+        let log = try data.openToRead()
+        let topic = try data.topic(topic, in: log)
+        let start = offset?.start ?? (fromBeginning ? .earliest : .latest)
+        let partitions =
+            partition.isEmpty
+            ? topic.partitions
+            : try partition.map {
+                try log.partition(TopicPartition(topic.name, PartitionID($0))).name
+            }
+        let consumer = Consumer(log, isolation: isolation.isolation)
+        for partition in partitions { try consumer.assign(partition, from: start) }
+        if untilEnd { try consumer.stopAtEnd() }
+        try printer.print(from: consumer, untilEnd: untilEnd)
+    }
+}
+
+/// `--isolation`.
+struct IsolationArgument: CustomStringConvertible {
+    let isolation: Isolation
+
+    static func parse(_ text: String) throws -> IsolationArgument {
+        switch text {
+        case "read_committed": IsolationArgument(isolation: .readCommitted)
+        case "read_uncommitted": IsolationArgument(isolation: .readUncommitted)
+        default: throw CommandError.usage("use read_committed or read_uncommitted")
+        }
+    }
+
+    var description: String {
+        isolation == .readCommitted ? "read_committed" : "read_uncommitted"
+    }
+}
+
+/// What is printed of a record.
+struct OutputOptions: ParsableArguments {
+    @Flag(
+        name: [.customShort("J"), .long],
+        help: """
+            One JSON object a line: topic, partition, offset, timestamp, key, value, headers. Bytes that \
+            are not UTF-8 are written in base64, and "key_encoding" or "value_encoding" says so.
+            """)
+    var json = false
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "As kcat's: \(RecordFormat.tokens); \\n, \\r, \\t, \\\\ and \\xNN are bytes.",
+            valueName: "format"))
+    var format: String?
+
+    @Option(
+        name: [.customShort("K"), .long],
+        help: ArgumentHelp(
+            "Prints the key and this before the value; '\\t' is a tab.", valueName: "text"))
+    var keySeparator: String?
+
+    @Flag(help: "Prints the headers and a tab first, as name:value,name:value.")
+    var headers = false
+
+    @Option(
+        name: [.long, .customLong("null-literal")],
+        help: ArgumentHelp(
+            "What stands for a null key or value. (default: null, and nothing in a --format)",
+            valueName: "text"))
+    var nullMarker: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "As Kafka's console consumer: \(RecordFormat.propertyNames); may be given several times.",
+            valueName: "name=value"),
+        transform: SettingArgument.parse)
+    var property: [SettingArgument] = []
+
+    func validate() throws {
+        let ways = [
+            json, format != nil, keySeparator != nil || headers, !property.isEmpty,
+        ]
+        guard ways.filter({ $0 }).count <= 1 else {
+            throw ValidationError(
+                "--json, --format, --property, and --key-separator with --headers exclude each other"
+            )
+        }
+        if json, nullMarker != nil { throw ValidationError("--null-marker is not for --json") }
+        _ = try recordFormat()
+    }
+
+    /// Nil for JSON.
+    func recordFormat() throws -> RecordFormat? {
+        if json { return nil }
+        if let format { return try RecordFormat(kcat: format, nullText: nullMarker ?? "") }
+        if !property.isEmpty {
+            return try RecordFormat(
+                properties: property.map { ($0.name, $0.value) }, nullText: nullMarker)
+        }
+        return RecordFormat(
+            keySeparator: keySeparator, withHeaders: headers, nullText: nullMarker ?? "null")
+    }
+}

@@ -1,0 +1,51 @@
+// `topics delete`.
+
+import ArgumentParser
+import StreamJobsLog
+
+extension TopicsCommand {
+    struct Delete: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "delete", abstract: "Deletes topics with all their records, for good.",
+            usage: """
+                \(RootCommand.programName) topics delete TOPIC… [--if-exists] [--json] [--data DIR]
+                """,
+            discussion: "  \(RootCommand.programName) topics delete greetings")
+
+        @Argument(help: ArgumentHelp("The topics.", valueName: "TOPIC"))
+        var topics: [String]
+
+        @Flag(help: "Leaves out topics that are not there.")
+        var ifExists = false
+
+        @Flag(help: "One JSON object a line: topic, deleted.")
+        var json = false
+
+        @OptionGroup var data: DataOption
+
+        func run() throws {
+            let output = OutputStream()
+            try data.withOwnedLog { log in
+                let known = Set(log.topics.map(\.name))
+                let names = topics.filter { !ifExists || known.contains($0) }
+                // All are checked before the first is deleted.
+                for name in names { _ = try data.publicTopic(name, in: log, toBe: "deleted") }
+                var deleted: Set<String> = []
+                for name in names where deleted.insert(name).inserted { try log.deleteTopic(name) }
+                for name in topics { write(name, isDeleted: deleted.contains(name), to: output) }
+            }
+            try output.flush()
+        }
+
+        private func write(_ name: String, isDeleted: Bool, to output: OutputStream) {
+            if json {
+                output.writeObject { line in
+                    JSONText.append(field: "topic", string: name, to: &line)
+                    JSONText.append(field: "deleted", flag: isDeleted, to: &line)
+                }
+            } else {
+                output.write(isDeleted ? "deleted \(name)\n" : "\(name) is not there\n")
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// `log verify`: says nothing of a good directory, and of a damaged one where it is damaged.
+
+import Foundation
+import StreamJobsLog
+import TestSupport
+import Testing
+
+struct VerificationTests {
+    private let log: TestLog
+
+    init() throws { log = try TestLog(segmentBytes: 700) }
+
+    private func verify() throws -> (findings: [LogFinding], summary: VerificationSummary) {
+        var findings: [LogFinding] = []
+        var verifier = LogVerifier(log.directory.path)
+        let summary = try verifier.verify { findings.append($0) }
+        return (findings, summary)
+    }
+
+    private func damages() throws -> [LogFinding] {
+        try verify().findings.filter { $0.kind == .damage }
+    }
+
+    /// Several segments, a transaction of each end, and one that is open.
+    private func fill(_ partition: Partition) throws {
+        for number in 0..<12 { try partition.append("value \(number)", "and another") }
+        for (id, marker) in [(Int64(1), TransactionMarker.commit), (2, .abort), (3, .abort)] {
+            let producer = ProducerStamp(id: id, epoch: 0)
+            try partition.append("in a transaction", "of two", producer: producer)
+            try partition.append("plain")
+            try partition.end(producer, with: marker)
+        }
+        try partition.append("undecided", producer: ProducerStamp(id: 4, epoch: 0))
+    }
+
+    @Test func `a log that was closed is good`() throws {
+        try log.withPartition { try fill($0) }
+        let (findings, summary) = try verify()
+        #expect(findings.map(\.description) == [])
+        let segmentCount = try log.segments.count
+        #expect(summary.partitionCount == 1 && summary.segmentCount == segmentCount)
+        #expect(summary.recordCount == 37 && summary.batchCount == 22)
+        let bytes = try log.segments.reduce(0) { try $0 + readFile($1).count }
+        #expect(summary.byteCount == bytes && summary.segmentCount > 2)
+    }
+
+    @Test func `a log that was killed is good, before and after it is opened again`() throws {
+        try log.withPartition(isClean: false) { partition in
+            try fill(partition)
+            try partition.checkpoint()
+            try partition.append("flushed")
+            try partition.flush()
+            try partition.append("written")
+        }
+        #expect(try verify().findings.map(\.description) == [])
+        try log.withPartition(isClean: false) { try $0.append("more") }
+        #expect(try verify().findings.map(\.description) == [])
+        try log.withPartition { try $0.append("more") }
+        #expect(try verify().findings.map(\.description) == [])
+    }
+
+    @Test func `it works beside an owner`() throws {
+        try log.withPartition { partition in
+            for number in 0..<40 {
+                try partition.append("value \(number)", "more")
+                if number % 7 == 0 { try partition.checkpoint() }
+                #expect(try verify().findings.map(\.description) == [])
+            }
+        }
+    }
+
+    @Test func `settings that were changed make no damage`() throws {
+        try log.withOwner { owner, partition in
+            try owner.alterTopic("t", [("index.interval.bytes", "100")])
+            try fill(try partition())
+            try partition().checkpoint()
+            try owner.alterTopic("t", [("index.interval.bytes", "300")])
+        }
+        #expect(try verify().findings.map(\.description) == [])
+    }
+
+    @Test func `deleted records are not missed`() throws {
+        try log.withOwner { owner, partition in
+            try fill(try partition())
+            try owner.deleteRecords(of: TestLog.name, before: Offset(26))
+        }
+        #expect(try verify().findings.map(\.description) == [])
+        #expect(try verify().summary.recordCount < 37)
+    }
+
+    @Test func `every flipped byte of a segment is found where it is, and nothing else`() throws {
+        try log.withPartition { try fill($0) }
+        for path in try log.segments {
+            let good = try readFile(path)
+            var batchStart = 0
+            for position in good.indices {
+                if position == batchStart + batchByteCount(good, at: batchStart) {
+                    batchStart = position
+                }
+                var bad = good
+                bad[position] ^= 0x10
+                try writeFile(path, bad)
+                let found = try damages()
+                #expect(found.first?.path == path, "byte \(position) of \(path)")
+                #expect(found.first?.position == batchStart, "byte \(position) of \(path)")
+                #expect(Set(found.map(\.path)) == [path], "byte \(position): \(found)")
+            }
+            try writeFile(path, good)
+        }
+        #expect(try damages().isEmpty)
+    }
+
+    @Test func `every flipped byte of what is kept beside the segments is found`() throws {
+        try log.withOwner { owner, partition in
+            try owner.alterTopic("t", [("index.interval.bytes", "100")])
+            try fill(try partition())
+        }
+        let suffixes = ["index", "snapshot", "segments", "/topics"]
+        let names = try log.contents().keys.map { "/" + $0 }
+            .filter { name in suffixes.contains { name.hasSuffix($0) } }
+        #expect(names.contains { $0.hasSuffix(".txnindex") })
+        for name in names {
+            let path = log.directory.path + name
+            let good = try readFile(path)
+            for position in good.indices {
+                var bad = good
+                bad[position] ^= 0x01
+                try writeFile(path, bad)
+                // A version is a claim of its own.
+                do {
+                    let found = try damages()
+                    #expect(found.first?.path == path, "byte \(position) of \(name): \(found)")
+                } catch let error as LogError {
+                    #expect(error.code == .newerFormat, "byte \(position) of \(name)")
+                }
+            }
+            try writeFile(path, good)
+            guard name != "/topics" else { continue }
+            try FileManager.default.removeItem(atPath: path)
+            let isEmpty = good.isEmpty
+            #expect(try damages().map(\.path) == (isEmpty ? [] : [path]), "without \(name)")
+            _ = try log.directory.file(String(name.dropFirst()), good)
+        }
+        #expect(try damages().isEmpty)
+    }
+
+    @Test func `a missing segment and a missing partition are found`() throws {
+        try log.withPartition { try fill($0) }
+        let middle = try log.segments[1]
+        let bytes = try readFile(middle)
+        try FileManager.default.removeItem(atPath: middle)
+        #expect(try damages().contains { $0.path == middle && $0.message.contains("missing") })
+        #expect(throws: Never.self) { _ = try verify() }
+        try Data(bytes).write(to: URL(fileURLWithPath: middle))
+        #expect(try damages().isEmpty)
+        try FileManager.default.removeItem(atPath: log.directory.path + "/t-0")
+        #expect(try damages().map(\.path) == [log.directory.path + "/t-0"])
+    }
+
+    @Test func `a torn tail that was not flushed is noted, and damage below it is not`() throws {
+        try log.withPartition(isClean: false) { partition in
+            try partition.append("flushed")
+            try partition.flush()
+            try partition.append("torn")
+        }
+        let path = try log.segments[0]
+        let good = try readFile(path)
+        let first = batchByteCount(good, at: 0)
+        try writeFile(path, Array(good.dropLast()))
+        var found = try verify().findings
+        #expect(found.map(\.kind) == [.note])
+        #expect(found.first?.position == first && found.first?.offset == Offset(1))
+
+        var bad = good
+        bad[30] ^= 1
+        try writeFile(path, bad)
+        found = try verify().findings
+        #expect(found.first?.kind == .damage && found.first?.position == 0)
+    }
+
+    @Test func `a record that cannot be true is found behind a right checksum`() throws {
+        try log.withPartition { try $0.append("one", "two") }
+        let path = try log.segments[0]
+        var batch = try readFile(path)
+        batch[61 + 3] = 0x7e
+        mendChecksum(&batch)
+        try writeFile(path, batch)
+        #expect(try damages().first?.message.contains("offset delta") == true)
+        #expect(try damages().first?.position == 0)
+    }
+
+    @Test func `a directory that is none is refused`() throws {
+        var verifier = LogVerifier(log.directory.path + "/none")
+        #expect {
+            _ = try verifier.verify { _ in }
+        } throws: {
+            ($0 as? LogError)?.code == .noSuchDirectory
+        }
+    }
+}

@@ -1,0 +1,155 @@
+// `groups`, `consume --group` and `transactions` as a user sees them.
+
+import TestSupport
+import Testing
+
+struct GroupsCommandTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    /// A topic of one partition with the values 1 to 10, then `script`.
+    private func run(_ script: String) async throws -> Shell {
+        try await Shell.run(
+            """
+            jobrunner topics create t > created
+            seq 10 | jobrunner produce t 2> progress
+            \(script)
+            """, in: directory)
+    }
+
+    @Test func `a group goes on where it has committed`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --max-messages 3
+            jobrunner groups describe g --json | grep -o '"offset":[0-9]*'
+            jobrunner consume t --group g --until-end | tr '\\n' ' '
+            jobrunner consume t --group g --until-end --from-beginning | wc -l
+            jobrunner consume t --group new --until-end | wc -l
+            jobrunner groups list --json
+            """)
+        #expect(
+            shell.lines == [
+                "1", "2", "3", #""offset":3"#, "4 5 6 7 8 9 10 0", "0",
+                #"{"group":"g","state":"Empty","members":0,"protocol_type":"consumer"}"#,
+                #"{"group":"new","state":"Empty","members":0,"protocol_type":"consumer"}"#,
+            ])
+        #expect(shell.errors == "")
+    }
+
+    @Test func `what the reader did not take is not committed`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --until-end > /dev/full 2> error; echo $?
+            jobrunner consume t --group g --from-beginning --until-end | head -1
+            """)
+        #expect(shell.lines == ["74", "1"])
+    }
+
+    @Test(
+        "offsets are moved where they are asked to be",
+        arguments: [
+            ("--to-earliest", 0), ("--to-latest", 10), ("--to-offset 4", 4),
+            ("--to-offset 99", 10), ("--shift-by -2", 6), ("--shift-by 1", 9),
+            ("--to-datetime 2013-01-01T00:00:00Z", 0), ("--by-duration 1h", 0),
+            ("--by-duration P1DT2H", 0), ("--topic t:0 --to-offset 5", 5),
+            ("--all-topics --to-offset 5", 5),
+        ])
+    func reset(_ target: String, _ offset: Int) async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --max-messages 8 > consumed
+            jobrunner groups reset-offsets g \(target)
+            jobrunner groups describe g --json | grep -o '"offset":[0-9]*'
+            jobrunner groups reset-offsets g \(target) --execute --json
+            jobrunner groups describe g --json | grep -o '"offset":[0-9]*'
+            """)
+        #expect(
+            shell.lines == [
+                "topic  partition  from  to",
+                "t              0     8  " + (offset > 9 ? "" : " ") + "\(offset)",
+                #""offset":8"#,
+                #"{"topic":"t","partition":0,"from":8,"to":\#(offset),"executed":true}"#,
+                #""offset":\#(offset)"#,
+            ])
+        #expect(shell.errors == "nothing was moved; --execute moves these offsets\n")
+    }
+
+    @Test func `groups and their offsets are deleted`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --until-end > consumed
+            jobrunner groups delete-offsets g --topic t
+            jobrunner groups describe g
+            jobrunner consume t --group g --from-beginning --until-end | wc -l
+            jobrunner groups delete g --json
+            jobrunner groups list
+            """)
+        #expect(
+            shell.lines == [
+                "forgot the offset of t-0", "g  Empty, 0 members",
+                "  topic  partition  offset  end  lag  member", "10",
+                #"{"group":"g","deleted":true}"#,
+            ])
+    }
+
+    @Test(
+        "what cannot be is told in a sentence",
+        arguments: [
+            ("groups describe none", 66, "error: there is no consumer group 'none'"),
+            ("groups delete g none", 66, "error: there is no consumer group 'none'"),
+            ("groups reset-offsets none --to-earliest", 66, "error: the group 'none' has no"),
+            ("groups reset-offsets g", 64, "error: give one of --to-earliest, --to-latest,"),
+            ("groups reset-offsets g --to-latest --shift-by 1", 64, "error: give one of"),
+            ("groups reset-offsets g --to-datetime noon", 64, "error: --to-datetime is a time"),
+            ("groups reset-offsets g --to-earliest --topic u", 66, "error: there is no topic 'u'"),
+            ("groups reset-offsets g --to-earliest --topic t:7", 66, "error: the topic 't' has no"),
+            ("groups reset-offsets g --to-earliest --topic t:x", 64, "error: the value 't:x' is"),
+            ("groups reset-offsets g --by-duration P5M", 64, "error: the value 'P5M' is invalid"),
+            ("consume t --group g --offset 5", 64, "error: --group chooses offsets and partitions"),
+            ("transactions describe x", 66, "error: there is no transactional id 'x'"),
+            ("transactions abort x", 66, "error: "),
+            ("transactions abort", 64, "error: give a transactional id or --producer-id"),
+        ])
+    func refusals(_ arguments: String, _ status: Int32, _ sentence: String) async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --until-end > consumed
+            jobrunner \(arguments); status=$?
+            jobrunner groups describe g --json | grep -c '"offset":10,'
+            exit $status
+            """)
+        #expect(shell.status == status && shell.lines == ["1"])
+        #expect(shell.errors.hasPrefix(sentence), "\(shell.errors)")
+        #expect(shell.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func `transactions are whole, and one that a stop has cut short is not seen`()
+        async throws
+    {
+        let shell = try await run(
+            """
+            seq 11 20 | jobrunner produce t --transactional-id x --transaction-size 4 2>> progress
+            jobrunner consume t --offset 10 --until-end | tr '\\n' ' '; echo
+            mkfifo input
+            jobrunner produce t --transactional-id x --json < input > report & owner=$!
+            exec 3> input
+            # More than a transaction gathers in memory: the first part is written.
+            seq 1000000 >&3
+            until jobrunner consume t --isolation read_uncommitted --offset -1 -e | grep -q .; do :; done
+            kill -INT $owner
+            wait $owner; echo $?
+            exec 3>&-
+            jobrunner consume t --offset 10 --until-end | wc -l
+            jobrunner transactions list | sed 's/  */ /g'
+            jobrunner transactions list --open --json | wc -l
+            jobrunner transactions describe x --json | grep -o '"state":"[A-Za-z]*"'
+            """)
+        #expect(
+            shell.lines.prefix(3) == ["11 12 13 14 15 16 17 18 19 20 ", "130", "10"],
+            "\(shell.output)")
+        #expect(shell.lines.contains("transactional id producer epoch state age partitions"))
+        #expect(shell.lines.suffix(2).first == "0")
+        #expect(shell.lines.last?.hasPrefix(#""state":"Complete"#) == true)
+    }
+}
