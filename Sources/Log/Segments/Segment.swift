@@ -74,13 +74,27 @@ final class Segment: Sendable {
                 try $0.aborted.all(in: path(AbortedTransaction.fileSuffix), files)
             }
         )
+        let firstTimestamp = try Self.firstTimestamp(log)
         state.withLock { state in
             state.log = log
+            state.firstTimestamp = firstTimestamp
             state.index = .memory(IndexEntries(indexes.0, writtenCount: indexes.0.count))
             state.timeIndex = .memory(IndexEntries(indexes.1, writtenCount: indexes.1.count))
             state.aborted = .memory(IndexEntries(indexes.2, writtenCount: indexes.2.count))
             state.lastIndexedPosition = indexes.0.last.map { Int($0.position) } ?? 0
             state.lastIndexedTimestamp = indexes.1.last?.timestamp ?? -1
+        }
+    }
+
+    /// Of the first batch; nil where there is none that can be believed (reading will say so).
+    private static func firstTimestamp(_ log: File) throws -> Timestamp? {
+        var bytes = [UInt8](repeating: 0, count: BatchHeader.byteCount)
+        return try bytes.withUnsafeMutableBytes { bytes in
+            _ = try log.read(into: bytes, at: 0)
+            do {
+                let header = try BatchHeader(UnsafeRawBufferPointer(bytes))
+                return Timestamp(milliseconds: header.maxTimestamp)
+            } catch is MalformedBatch { return nil }
         }
     }
 

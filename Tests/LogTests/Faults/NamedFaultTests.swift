@@ -158,6 +158,22 @@ struct NamedFaultTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `a segment's age counts from its first batch over a restart, too`(isClean: Bool) throws {
+        let directory = try MemoryDirectory()
+        var settings = TopicSettings()
+        try settings.set("segment.ms", to: "1000")
+        for number in 0..<3 {
+            let log = try CrashWorkload.open(directory.path)
+            if number == 0 { try log.createTopic("a", partitions: 1, settings: settings) }
+            let partition = try log.partition(name)
+            try append("x", Int64(number) * 600, to: partition)
+            try partition.checkpoint()
+            #expect(partition.segmentCount == (number < 2 ? 1 : 2))
+            if isClean { try log.close() }
+        }
+    }
+
     private func append(_ value: String, _ timestamp: Int64, to partition: Partition) throws {
         let batch = BatchBuilder()
         try batch.append(
