@@ -51,7 +51,13 @@ struct LogModel {
     var topics: [String: [PartitionModel]] = [:]
 
     subscript(name: TopicPartition) -> PartitionModel {
-        get { topics[name.topic]?[Int(name.partition.rawValue)] ?? PartitionModel() }
+        get {
+            let number = Int(name.partition.rawValue)
+            guard let partitions = topics[name.topic], number < partitions.count else {
+                return PartitionModel()
+            }
+            return partitions[number]
+        }
         set { topics[name.topic]?[Int(name.partition.rawValue)] = newValue }
     }
 }
