@@ -102,7 +102,7 @@ let package = Package(
             dependencies: [
                 "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog", "TestSupport",
             ],
-            swiftSettings: settings),
+            exclude: ["Golden/data-1"], swiftSettings: settings),
         .testTarget(
             name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],
             swiftSettings: settings),

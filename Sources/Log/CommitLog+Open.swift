@@ -55,18 +55,31 @@ extension CommitLog {
         // What is of a newer version is refused before anything is touched.
         let catalog = try TopicCatalog(directory: directory, in: files)
         let startOffsets = try StartOffsets.read(directory, in: files)
+        try refuseNewerPartitions(directory, catalog, in: files)
+        let recoveryPoints = try RecoveryPoints(directory, in: files)
         try files.removeTemporaryFiles(in: directory)
         let log = CommitLog(
             directory, .owner,
-            LogEnvironment(
-                files: files, options: options,
-                recoveryPoints: try RecoveryPoints(directory, in: files)),
+            LogEnvironment(files: files, options: options, recoveryPoints: recoveryPoints),
             Contents(catalog: catalog, lock: lock, startOffsets: startOffsets))
         try log.recover()
         // What was decided before a crash is finished before anybody reads or writes.
         if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }
         if options.isMaintained { log.startMaintainer() }
         return log
+    }
+
+    /// Throws `newerFormat` before any partition is recovered.
+    private static func refuseNewerPartitions(
+        _ directory: String, _ catalog: TopicCatalog, in files: FileSystem
+    ) throws {
+        for topic in catalog.topics.values {
+            for name in topic.partitions {
+                let path = directory + "/" + name.description
+                try SegmentManifest.refuseNewer(path, in: files)
+                try LeaderEpochs.refuseNewer(path, in: files)
+            }
+        }
     }
 
     private func recover() throws {

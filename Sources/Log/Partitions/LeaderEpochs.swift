@@ -37,6 +37,15 @@ struct LeaderEpochs {
         guard !entries.isEmpty else { throw LogError(.corrupted, "\(path) is cut short") }
     }
 
+    /// Throws `newerFormat`.
+    static func refuseNewer(_ directory: String, in files: FileSystem) throws {
+        do {
+            _ = try CheckpointFile.read(directory + "/" + fileName, in: files)
+        } catch let error as LogError where error.code == .corrupted {
+            // Its partition's recovery says so.
+        }
+    }
+
     /// Compares with a batch that lies in the log, whose checksum leaves out its epoch.
     mutating func batchScanned(_ header: BatchHeader) throws(MalformedBatch) {
         let base = Offset(header.baseOffset)

@@ -37,6 +37,11 @@ enum SegmentManifest {
         return summaries.count == lines.count ? summaries : nil
     }
 
+    /// Throws `newerFormat`.
+    static func refuseNewer(_ directory: String, in files: FileSystem) throws {
+        _ = try format.read(directory + "/" + fileName, in: files)
+    }
+
     /// When it returns the manifest survives a power loss. All that it tells must do so already.
     static func write(_ summaries: [SegmentSummary], to directory: String, in files: FileSystem)
         throws

@@ -52,11 +52,9 @@ struct LogModel {
 
     subscript(name: TopicPartition) -> PartitionModel {
         get {
+            let partitions = topics[name.topic] ?? []
             let number = Int(name.partition.rawValue)
-            guard let partitions = topics[name.topic], number < partitions.count else {
-                return PartitionModel()
-            }
-            return partitions[number]
+            return number < partitions.count ? partitions[number] : PartitionModel()
         }
         set { topics[name.topic]?[Int(name.partition.rawValue)] = newValue }
     }
