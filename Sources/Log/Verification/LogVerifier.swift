@@ -97,7 +97,6 @@ package struct LogVerifier {
         var partitions: Set<TopicPartition> = []
         var startOffsets: [TopicPartition: Offset] = [:]
         var points: [RecoveryPoints.Key: RecoveryPoints.Point] = [:]
-        var wasClean = false
     }
 
     /// What the files of the whole directory say. Where one is damaged, the partitions are looked at
@@ -109,7 +108,6 @@ package struct LogVerifier {
                     kind: .damage, path: path, position: position, offset: nil, message: message))
         }
         var known = Known()
-        known.wasClean = try files.exists(directory + CommitLog.cleanShutdownFile)
         var deleting: Set<TopicPartition> = []
         var isCatalogRead = false
         do {
@@ -192,6 +190,8 @@ package struct LogVerifier {
         var attempt = 1
         while true {
             let before = try state(of: path)
+            // An owner may begin at any time: then there may be what it has not flushed yet.
+            let wasClean = try files.exists(directory + CommitLog.cleanShutdownFile)
             // Read again each time: it is what the owner moves.
             let points = attempt == 1 ? known.points : try readPoints { _, _ in }
             let starts =
@@ -205,7 +205,7 @@ package struct LogVerifier {
                 name: name, directory: path, files: files,
                 settings: topic?.settings ?? TopicSettings(),
                 startOffset: point?.start ?? starts[name], recoveryPoint: point?.flushed,
-                leaderEpoch: point?.leaderEpoch ?? 0, wasClean: known.wasClean)
+                leaderEpoch: point?.leaderEpoch ?? 0, wasClean: wasClean)
             try partition.verify(progress: progress)
             if try partition.isWhole || before == state(of: path) { return partition }
             if try topic != nil && !isThere(name) { return nil }
@@ -225,7 +225,8 @@ package struct LogVerifier {
         let names = try files.names(in: path)
         let manifest = try files.text(of: path + "/" + SegmentManifest.fileName) ?? ""
         let epochs = try files.text(of: path + "/" + LeaderEpochs.fileName) ?? ""
-        return names + [manifest, epochs]
+        let wasClean = try files.exists(directory + CommitLog.cleanShutdownFile)
+        return names + [manifest, epochs, wasClean ? "clean" : "in use"]
     }
 }
 
