@@ -26,7 +26,8 @@ package struct LogFile: Sendable {
             path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
         // A segment that is being removed or made is one too.
         let plain =
-            [SegmentRemoval.suffix, SegmentCleaning.suffix].first(where: name.hasSuffix)
+            [SegmentRemoval.suffix, SegmentFiles.cleaned, SegmentFiles.swap]
+            .first(where: name.hasSuffix)
             .map { String(name.dropLast($0.count)) } ?? name
         let kinds: [(suffix: String, kind: Kind)] = [
             (Segment.logSuffix, .segment), (OffsetEntry.fileSuffix, .offsetIndex),

@@ -120,7 +120,10 @@ struct PartitionVerification {
     }
 
     private mutating func noteLeftovers(_ names: [String]) {
-        let suffixes = [FileSystem.temporarySuffix, SegmentCleaning.suffix, SegmentRemoval.suffix]
+        let suffixes = [
+            FileSystem.temporarySuffix, SegmentFiles.cleaned, SegmentFiles.swap,
+            SegmentRemoval.suffix,
+        ]
         for name in names where suffixes.contains(where: { name.hasSuffix($0) }) {
             note("\(directory)/\(name)", "it is being made or removed, or was left by a crash")
         }
@@ -190,7 +193,7 @@ struct PartitionVerification {
         let summary = manifest.first { $0.baseOffset == base }
         let file = try File(path, .readOnly, in: files)
         let fresh = Segment(
-            baseOffset: base, directory: directory, files: files, log: file, isCleaned: isCompacted)
+            baseOffset: base, directory: directory, files: files, log: file)
         let isLastNoted = summary != nil && summary == manifest.last
         var noted: SegmentCapture?
         if isLastNoted, summary?.byteCount == 0 {
