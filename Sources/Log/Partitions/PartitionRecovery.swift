@@ -256,7 +256,11 @@ struct PartitionRecovery {
         guard let damage = end.damage else { return true }
         let file = try state.active.log()
         let what = "is damaged at byte \(end.position) (offset \(state.ends.logEnd)): \(damage)"
-        guard try mayCut(at: state.ends.logEnd, behind: end.position, in: file, bases) else {
+        // What was compacted had been flushed; and a gap may be damage to a base offset, behind which the
+        // end is not where it seems.
+        guard !state.active.isCleaned,
+            try mayCut(at: state.ends.logEnd, behind: end.position, in: file, bases)
+        else {
             throw LogError(
                 .corrupted,
                 "\(file.path) \(what); it was not torn by a crash, since it had been flushed; put the "
@@ -280,7 +284,9 @@ struct PartitionRecovery {
         // Also where there was compaction: the last batch of a segment stays, to say where it ends.
         guard !state.segments.isEmpty, base != end else { return true }
         let path = directory + "/" + Segment.fileName(base)
-        guard base > end, try mayCut(at: end, behind: nil, in: nil, bases) else {
+        guard base > end, !state.active.isCleaned,
+            try mayCut(at: end, behind: nil, in: nil, bases)
+        else {
             throw LogError(
                 .corrupted,
                 "\(path) does not follow on: a segment from offset \(end) is missing; put it back "
