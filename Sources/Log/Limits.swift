@@ -64,6 +64,11 @@ public enum Limits {
     /// Producer ids that are taken from the catalogue at once, each time with its file (Kafka: blocks of
     /// 1000).
     static let producerIDBlock = 1000
+    /// A producer that writes nothing for so long is forgotten by its partitions: Kafka's
+    /// `producer.id.expiration.ms`. One that ever wrote in a transaction is not.
+    static let producerExpiration = Duration.seconds(86_400)
+    /// Time between two looks for such producers.
+    static let producerExpiryInterval = Duration.seconds(3600)
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
     /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for

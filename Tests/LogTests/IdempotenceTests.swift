@@ -24,6 +24,27 @@ struct IdempotenceTests {
         }
     }
 
+    @Test func `an idle producer is forgotten, and its snapshot agrees with the segments`() throws {
+        let other = ProducerStamp(id: 8, epoch: 0)
+        let job = ProducerStamp(id: 9, epoch: 0)
+        try log.withPartition { partition throws in
+            try partition.append("a", producer: producer, sequence: 0)
+            try partition.append("b", producer: job)
+            try partition.end(job, with: .commit)
+            // Of the records' time they are all old; what has written since the last look stays.
+            partition.expireProducers(idleSince: Timestamp(milliseconds: 1))
+            #expect(partition.epoch(of: 7) == 0)
+            try partition.append("c", producer: other, sequence: 0)
+            partition.expireProducers(idleSince: Timestamp(milliseconds: 1))
+            #expect(partition.epoch(of: 7) == nil && partition.epoch(of: 8) == 0)
+            #expect(partition.epoch(of: 9) == 1, "its epoch fences")
+        }
+        var verifier = LogVerifier(log.directory.path)
+        var findings: [String] = []
+        _ = try verifier.verify(progress: { _ in }) { findings.append("\($0)") }
+        #expect(findings == [])
+    }
+
     @Test func `a gap is refused and adds nothing`() throws {
         try log.withPartition { partition in
             try partition.append("a", producer: producer, sequence: 0)

@@ -97,7 +97,17 @@ extension Partition {
                 try flush()
             }
             maintenance.endSeen = end
+            if maintenance.expired.duration(to: .now) >= Limits.producerExpiryInterval {
+                maintenance.expired = .now
+                let idle = Duration.zero - Limits.producerExpiration
+                expireProducers(idleSince: Timestamp.now().advanced(by: idle))
+            }
         }
+    }
+
+    /// Forgets producers that have written nothing since `time` and since the call before this one.
+    package func expireProducers(idleSince time: Timestamp) {
+        state.withLock { $0.producers.expire(idleSince: time) }
     }
 
     /// Flushes, and writes what opening needs instead of reading the segments: index files, a snapshot

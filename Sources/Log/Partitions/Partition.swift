@@ -56,6 +56,8 @@ package final class Partition: Sendable {
         var checkpointBytes = 0
         /// The end when the background looked last.
         var endSeen = Offset.zero
+        /// When idle producers were last forgotten.
+        var expired = ContinuousClock.now
         /// When compaction has failed last, since this process began.
         var compactionFailure: ContinuousClock.Instant?
     }

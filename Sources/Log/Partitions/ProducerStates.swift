@@ -156,6 +156,16 @@ package struct ProducerStates: Sendable {
         for index in states.values.indices { states.values[index].hasWritten = false }
     }
 
+    /// Whether these are `others` as they may be after `expire`.
+    func areExpired(from others: ProducerStates) -> Bool {
+        let kept = others.states.filter { states[$0.key] != nil }
+        guard
+            others.states.allSatisfy({ states[$0.key] != nil || !$0.value.isTransactional }),
+            let expected = ProducerStates(restored: kept)
+        else { return false }
+        return snapshot() == expected.snapshot()
+    }
+
     // MARK: Snapshots
 
     /// Nil where two transactions begin at the same offset.
