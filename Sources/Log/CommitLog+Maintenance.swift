@@ -16,7 +16,7 @@ extension CommitLog {
         flushInBackground(partitions)
         transactionCoordinators.withLock { $0 }?.expire()
         for partition in partitions where !isStopping {
-            attempt("remove old records of \(partition.name)") {
+            attempt("remove old records of", partition) {
                 try partition.retain(now: now) { try noteStart(of: partition, $0) }
             }
         }
@@ -25,14 +25,18 @@ extension CommitLog {
 
     func flushInBackground(_ partitions: [Partition]) {
         for partition in partitions where !isStopping {
-            attempt("flush \(partition.name)") { try partition.flushInBackground() }
+            attempt("flush", partition) { try partition.flushInBackground() }
         }
     }
 
-    private func attempt(_ what: String, _ body: () throws -> Void) {
+    private func attempt(_ what: String, _ partition: Partition, _ body: () throws -> Void) {
         do {
             try body()
-        } catch { environment.options.notify("could not \(what): \(error)") }
+        } catch {
+            // Its topic may have been deleted meanwhile, or the log closed.
+            guard !partition.isClosed else { return }
+            environment.options.notify("could not \(what) \(partition.name): \(error)")
+        }
     }
 
     var isStopping: Bool { maintainer.withLock { $0?.isStopping ?? false } }

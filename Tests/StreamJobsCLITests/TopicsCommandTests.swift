@@ -39,7 +39,7 @@ struct TopicsCommandTests {
                 "  segment.bytes=1048576",
                 "deleted t",
             ])
-        #expect(shell.status == 0 && shell.errors == "")
+        #expect(shell.status == 0 && shell.errors == "", "\(shell.errors)")
     }
 
     @Test func `every command of topics prints JSON, one object a line`() async throws {
