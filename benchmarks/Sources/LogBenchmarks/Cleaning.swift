@@ -6,7 +6,8 @@ import Synchronization
 
 /// What the background work costs two producers that send at full speed meanwhile. The work is on another
 /// topic of the same log, whose records are on the disk before. An owner begins its background work when
-/// the log is opened: from then on until the work is done is measured, and the floor is as long without it.
+/// the log is opened: from then on until the work is done is measured, and the floor is without it,
+/// as long as the last pass that was measured.
 enum Cleaning {
     static func compaction(_ report: Report) throws {
         let work = Work(
@@ -63,7 +64,8 @@ enum Cleaning {
         try report.add(
             name, median(values), "M records/s", floor: median(floors),
             "2 producers on 2 compacted partitions while \(work.what) (\(bytes) MiB in segments of "
-                + "\(work.segmentBytes >> 20) MiB, \(length) s); floor: as long without")
+                + "\(work.segmentBytes >> 20) MiB, \(length) s); floor: without, as long as the pass before"
+        )
     }
 
     /// What two producers send together, in millions of records a second, until `isOver`, and how long that
