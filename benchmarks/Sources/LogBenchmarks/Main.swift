@@ -13,6 +13,7 @@ struct LogBenchmarks {
             ("wake", Reading.wake),
             ("concurrency.partitions", Appending.partitions),
             ("concurrency.contended", Appending.contended),
+            ("compaction.cost", Cleaning.compaction), ("retention.cost", Cleaning.retention),
             ("open.partitions", Opening.partitions), ("open.crashed", Opening.crashed),
         ]
         let report = Report()
