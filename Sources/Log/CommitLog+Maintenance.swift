@@ -52,7 +52,7 @@ extension CommitLog {
     }
 
     func startMaintainer() {
-        let signal = AppendSignal()
+        let signal = environment.background
         // The log is not kept by its thread: it ends with the log.
         let body = MaintainerBody(log: self, signal: signal)
         maintainer.withLock { maintainer in
@@ -107,7 +107,6 @@ extension CommitLog {
                 // Nothing of the log is held while waiting.
                 _ = consume log
                 signal.wait(after: seen, timeout: Limits.maintenanceInterval)
-                if signal.count != seen { return }
             }
         }
     }

@@ -69,6 +69,8 @@ public enum Limits {
     static let producerExpiration = Duration.seconds(86_400)
     /// Time between two looks for such producers.
     static let producerExpiryInterval = Duration.seconds(3600)
+    /// Tries to take a lock before sleeping, while nobody else waits: about as long as a batch's write takes.
+    static let lockSpins = 4000
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
     /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for

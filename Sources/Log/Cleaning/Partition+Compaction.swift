@@ -169,7 +169,6 @@ extension Partition {
                 manifest.removeAll { bases.contains($0.baseOffset) }
                 try SegmentManifest.write(manifest, to: directory, in: files)
                 maintenance.manifest = manifest
-                maintenance.checkpointBytes = manifest.reduce(0) { $0 + $1.byteCount }
             }
             do {
                 try SegmentSwap.decide(cleaning, in: files)

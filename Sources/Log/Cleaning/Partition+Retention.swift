@@ -85,7 +85,6 @@ extension Partition {
                 try checkpoint(&maintenance)
             } else {
                 maintenance.manifest = left
-                maintenance.checkpointBytes = left.reduce(0) { $0 + $1.byteCount }
                 try SegmentManifest.write(left, to: directory, in: files)
             }
         } catch let failure as LogError where failure.code == .noSpace {

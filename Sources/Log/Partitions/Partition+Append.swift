@@ -100,6 +100,7 @@ extension Partition {
 extension Partition.State {
     /// Notes a batch that lies at the end of the active segment.
     mutating func batchAdded(_ header: BatchHeader, _ batch: UnsafeRawBufferPointer) {
+        bytesSinceCheckpoint += header.batchByteCount
         active.batchAdded(header, indexIntervalBytes: settings.indexIntervalBytes)
         let aborted = producers.batchAdded(header, batch)
         let logEnd = Offset(header.nextOffset)

@@ -77,11 +77,14 @@ extension Partition {
     }
 
     private func dataFlushed(to end: Offset) throws {
-        try state.withLock { state in
+        let isCheckpointDue = try state.withLock { state in
             // An append may have been told of a failure meanwhile.
             try requireWritable(state)
             if state.ends.flushed < end { state.ends.advance(flushed: end) }
+            return state.bytesSinceCheckpoint >= Limits.checkpointBytes
         }
+        // Cheap now. What nobody flushes waits for the next round, so that writers are not held up.
+        if isCheckpointDue { environment.background.notify() }
     }
 
     // MARK: Checkpoints
@@ -89,9 +92,11 @@ extension Partition {
     /// One round of the background: a checkpoint where enough has gathered, or a flush of what nobody has
     /// flushed since the round before.
     func flushInBackground() throws {
-        let (end, flushed) = state.withLock { ($0.ends.logEnd, $0.ends.flushed) }
+        let (end, flushed, gathered) = state.withLock {
+            ($0.ends.logEnd, $0.ends.flushed, $0.bytesSinceCheckpoint)
+        }
         try maintenance.withLock { maintenance in
-            if byteCount - maintenance.checkpointBytes >= Limits.checkpointBytes {
+            if gathered >= Limits.checkpointBytes {
                 try checkpoint(&maintenance)
             } else if flushed < maintenance.endSeen {
                 try flush()
@@ -118,7 +123,8 @@ extension Partition {
 
     func checkpoint(_ maintenance: inout Maintenance) throws {
         var (captures, producers, end) = state.withLock { state in
-            (state.segments.map { $0.capture() }, state.producers, state.ends.logEnd)
+            state.bytesSinceCheckpoint = 0
+            return (state.segments.map { $0.capture() }, state.producers, state.ends.logEnd)
         }
         try flush()
         // Nothing is noted of a partition that never held anything.
@@ -146,7 +152,6 @@ extension Partition {
         try SegmentManifest.write(manifest, to: directory, in: files)
         maintenance.manifest = manifest
         maintenance.checkpoint = end
-        maintenance.checkpointBytes = manifest.reduce(0) { $0 + $1.byteCount }
         try removeSnapshots(except: end)
     }
 

@@ -33,6 +33,8 @@ package final class Partition: Sendable {
         var ends: EndOffsets
         var producers = ProducerStates()
         var leaderEpochs = LeaderEpochs()
+        /// Bytes appended since the last checkpoint.
+        var bytesSinceCheckpoint = 0
         /// The directory has names that were not flushed.
         var hasNewNames = false
         /// Set by a failed flush or an undo that failed: what is on the disk is unknown from then on.
@@ -52,8 +54,6 @@ package final class Partition: Sendable {
         var manifest: [SegmentSummary] = []
         /// Offset of the producer snapshot that goes with it.
         var checkpoint = Offset.zero
-        /// Bytes of segments when it was written.
-        var checkpointBytes = 0
         /// The end when the background looked last.
         var endSeen = Offset.zero
         /// When idle producers were last forgotten.
@@ -173,6 +173,8 @@ struct LogEnvironment: Sendable {
     let options: LogOptions
     /// An owner's.
     let recoveryPoints: RecoveryPoints?
+    /// Notified when there is something to do in the background before its next round.
+    let background = AppendSignal()
 }
 
 /// How a log is opened, for tests and for those who watch it.

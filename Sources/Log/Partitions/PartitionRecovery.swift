@@ -154,8 +154,7 @@ struct PartitionRecovery {
         return Result(
             state: state,
             maintenance: Partition.Maintenance(
-                manifest: kept, checkpoint: last.nextOffset,
-                checkpointBytes: kept.reduce(0) { $0 + $1.byteCount }))
+                manifest: kept, checkpoint: last.nextOffset))
     }
 
     /// Makes indexes anew whose files have not the size that `summaries` tell, and takes the segments out
