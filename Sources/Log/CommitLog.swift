@@ -87,6 +87,12 @@ public final class CommitLog: Sendable {
                 // A block is taken at a time; what a stop leaves of it nobody gets.
                 let block = max(count, Limits.producerIDBlock)
                 var catalog = contents.catalog
+                guard catalog.nextProducerID <= Int64.max - Int64(block) else {
+                    throw LogError(
+                        .corrupted,
+                        "producer ids are used up: the log in \(directory) holds records of producer "
+                            + "\(catalog.nextProducerID - 1), near the largest number there is")
+                }
                 let first = catalog.takeProducerIDs(block)
                 try catalog.write(to: directory, in: files)
                 contents.catalog = catalog

@@ -128,8 +128,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
     /// This time and `duration` more, held within what a timestamp can say.
     public func advanced(by duration: Duration) -> Timestamp {
-        let parts = duration.components
-        let distance = parts.seconds * 1000 + parts.attoseconds / 1_000_000_000_000_000
+        let distance = duration.milliseconds
         let (sum, overflow) = milliseconds.addingReportingOverflow(distance)
         if overflow { return distance < 0 ? .distantPast : .distantFuture }
         return Timestamp(milliseconds: sum)
@@ -139,10 +138,12 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded down.
+    /// Whole milliseconds, rounded towards zero, held within what the number can say.
     var milliseconds: Int64 {
         let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        return overflow ? .max : product + attoseconds / 1_000_000_000_000_000
+        let (product, isOver) = seconds.multipliedReportingOverflow(by: 1000)
+        let (sum, isSumOver) = product.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        guard !isOver, !isSumOver else { return seconds < 0 ? .min : .max }
+        return sum
     }
 }

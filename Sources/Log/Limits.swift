@@ -40,6 +40,14 @@ public enum Limits {
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
     /// clients have in flight (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
     static let producerBatchesKept = 5
+    /// The longest single wait for an append: 31 years, which added to any clock is a time that can be said.
+    static let waitMax = Duration.seconds(1_000_000_000)
+    /// Time at least before a producer's thread tries again what has failed: it is not to keep a processor
+    /// busy where records do not linger at all.
+    static let lingerRetryInterval = Duration.milliseconds(100)
+    /// Bytes of a record beside its key, value and headers, at most (Kafka: MAX_RECORD_OVERHEAD, 21, and
+    /// the lengths of key and value).
+    static let recordOverheadMax = 32
     /// Partitions of `__transaction_state`: Kafka has 50 to spread them over brokers; on one machine a few
     /// let flushes run side by side. Fixed once the topic is there.
     static let transactionTopicPartitions = 4

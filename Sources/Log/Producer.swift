@@ -28,7 +28,7 @@ public final class Producer {
 
     /// Records that are in the log; those in batches that are not full yet are not.
     public var writtenCount: Int { locked { $0.writtenCount } }
-    /// Records dropped with `Acks.none`, since they could not be written.
+    /// Records dropped, since they could not be written: with `Acks.none`, or of a topic that was deleted.
     public var droppedCount: Int { locked { $0.droppedCount } }
 
     /// Adds a record to the batch of its partition; a full batch is written. Throws `recordTooLarge`,
@@ -63,12 +63,15 @@ public final class Producer {
     }
 
     /// When it returns, all that was sent is in the log and, with `Acks.flushed`, on the disk. Throws what
-    /// writing and flushing throw; what was not written is kept, to be tried again.
+    /// writing and flushing throw, when everything was tried; what was not written is kept, to be tried
+    /// again, but for records of a topic that was deleted: they are dropped and counted.
     public func flush() throws {
         try locked {
             try $0.throwFailure()
-            try $0.writeAll()
+            // What could be written is flushed in any case.
+            let written = Result(catching: $0.writeAll)
             try $0.flushTouched()
+            try written.get()
         }
     }
 

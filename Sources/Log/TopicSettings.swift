@@ -207,3 +207,10 @@ extension TopicSettings {
         }
     }
 }
+
+extension TopicSettings {
+    /// Bytes of a batch that is gathered for the topic, at most; a record that is larger is refused alone.
+    var builderBytesMax: Int {
+        max(BatchHeader.byteCount, min(batchBytesMax, Limits.batchBytesMax))
+    }
+}

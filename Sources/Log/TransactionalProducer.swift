@@ -160,6 +160,8 @@ public final class TransactionalProducer: Sendable {
                 .invalidTransactionState,
                 "a transaction of '\(transactionalID)' is open already; commit or abort it first")
         }
+        // A topic may have other partitions by now, or be another one of the same name.
+        state.records = GatheredRecords()
         state.phase = .open
     }
 

@@ -92,6 +92,20 @@ import Testing
         #expect(try WordOutput(log).isExactly(input))
     }
 
+    @Test func `a job goes on whose input was deleted up to where it has read`() throws {
+        var generator = SeededGenerator.seeded()
+        let input = WordInput(lines: 20, using: &generator)
+        try produce(input)
+        try run(wordJob)
+        let log = try openLog(directory.path)
+        let lines = try log.partition(TopicPartition("lines", PartitionID(0)))
+        try log.deleteRecords(of: lines.name, before: lines.logEndOffset)
+        try log.close()
+        try run(wordJob)
+        let again = try openLog(directory.path)
+        #expect(try WordOutput(again).isExactly(input))
+    }
+
     @Test func `state removed after a crash in the first commit is missed`() throws {
         var generator = SeededGenerator.seeded()
         try produce(WordInput(lines: 20, using: &generator))

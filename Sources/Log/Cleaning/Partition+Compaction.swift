@@ -194,7 +194,9 @@ extension Partition {
             try requireWritable(state)
             let base = cleaning.new.baseOffset
             let index = state.segments.firstIndex { $0.baseOffset == base }
-            guard let index, !state.isClosed, state.segments.count - index > cleaning.old.count,
+            // Of a deleted topic the directory may be another one's by now.
+            guard let index, !state.isClosed, !state.isDeleted,
+                state.segments.count - index > cleaning.old.count,
                 zip(state.segments[index...], cleaning.old).allSatisfy({ $0 === $1 })
             else { throw CompactionOvertaken() }
         }

@@ -47,7 +47,7 @@ package final class AppendSignal: Sendable {
     package func wait(after seen: UInt64, timeout: Duration) {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
-        let parts = max(.zero, timeout).components
+        let parts = max(.zero, min(timeout, Limits.waitMax)).components
         let nanoseconds = Int(parts.attoseconds / 1_000_000_000) + deadline.tv_nsec
         deadline.tv_sec += Int(parts.seconds) + nanoseconds / 1_000_000_000
         deadline.tv_nsec = nanoseconds % 1_000_000_000

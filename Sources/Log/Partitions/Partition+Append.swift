@@ -14,10 +14,10 @@ extension Partition {
         let (offset, isNew) = try state.withLock { state in
             try requireWritable(state)
             try requireOpen(state)
-            try requireSize(batch.count, state.settings)
             if state.settings.timestampType == .logAppendTime { BatchHeader.stamp(batch, .now()) }
             let header = BatchHeader.place(
                 batch, at: state.ends.logEnd, leaderEpoch: state.leaderEpochs.current)
+            try requireSize(header, state.settings)
             if case .duplicate(let first, _) = try state.producers.admit(header, to: name) {
                 return (first, false)
             }
@@ -40,8 +40,10 @@ extension Partition {
         try withExtendedLifetime(batch) { _ = try append(batch.sealed) }
     }
 
-    private func requireSize(_ byteCount: Int, _ settings: TopicSettings) throws {
-        guard byteCount > settings.batchBytesMax else { return }
+    private func requireSize(_ header: BatchHeader, _ settings: TopicSettings) throws {
+        let byteCount = header.batchByteCount
+        // A marker is the log's own: where it could not be written the log could not be opened either.
+        guard byteCount > settings.batchBytesMax, !header.isControl else { return }
         throw LogError(
             .recordTooLarge,
             "a batch of \(byteCount) bytes is over the limit of \(settings.batchBytesMax) bytes of the "
@@ -85,11 +87,12 @@ extension Partition {
 
     /// Begins the next segment. The one before is flushed with the next flush, not here.
     func roll(at offset: Offset, _ state: inout State) throws {
-        // A full disk here changes nothing: the next append tries again.
+        // A full disk here changes nothing: the next append tries again. The file is made last, so that none
+        // stays behind where the old segment goes on: it would lie within that one's offsets.
+        try state.active.releaseRoom()
         let path = directory + "/" + Segment.fileName(offset)
         let file = try File(path, .readWrite, create: true, in: files)
         if try file.byteCount() > 0 { try file.truncate(to: 0) }
-        try state.active.releaseRoom()
         state.active.seal()
         state.hasNewNames = true
         state.segments.append(

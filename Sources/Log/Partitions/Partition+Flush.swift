@@ -127,6 +127,8 @@ extension Partition {
             return (state.segments.map { $0.capture() }, state.producers, state.ends.logEnd)
         }
         try flush()
+        // The directory may be another topic's by now. (`retire` waits for `maintenance`.)
+        if state.withLock({ $0.isDeleted }) { return }
         // Nothing is noted of a partition that never held anything.
         if maintenance.manifest.isEmpty, captures.allSatisfy({ $0.byteCount == 0 }) { return }
         let known = Dictionary(

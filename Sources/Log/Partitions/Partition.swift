@@ -113,6 +113,9 @@ package final class Partition: Sendable {
     /// Nothing more is written: the log was closed or the topic deleted.
     var isClosed: Bool { state.withLock { $0.isClosed || $0.isDeleted } }
 
+    /// The topic was deleted, for good unless that fails for want of room.
+    var isDeleted: Bool { state.withLock { $0.isDeleted } }
+
     var highestProducerID: Int64? { state.withLock { $0.producers.highestID } }
 
     /// What `recovery-points` does not know of the partition yet; nil if it knows all.

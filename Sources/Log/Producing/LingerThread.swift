@@ -77,7 +77,7 @@ final class LingerThread: @unchecked Sendable {
                 } catch {
                     // Told to the next caller; tried again when the time has passed once more.
                     buffers.failure = error
-                    return linger
+                    return max(linger, Limits.lingerRetryInterval)
                 }
             }
             signal.wait(after: seen, timeout: pause)

@@ -42,8 +42,8 @@ final class ProducerBuffers {
         _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
         _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
     ) throws {
-        // No topic's id is zero and there are no slots yet: the first record selects its topic.
-        if lastTopic != topic.id || lastSlots.isEmpty { selectTopic(topic) }
+        // There are no slots yet, or the topic was given more partitions.
+        if lastTopic != topic.id || lastSlots.count < topic.partitionCount { selectTopic(topic) }
         let number =
             lastIsSingle && partition == nil ? 0 : choosePartition(key, topic, partition)
         if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
@@ -68,7 +68,9 @@ final class ProducerBuffers {
             && (settings.partitioner.choose.map { $0(key, topic) == nil } ?? (key == nil))
         let size =
             (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.byteCount }
-        if !target.builder.isEmpty, target.builder.byteCount + size + 16 > settings.batchBytes {
+        if !target.builder.isEmpty,
+            target.builder.byteCount + size + Limits.recordOverheadMax > target.bytesTarget
+        {
             try write(target)
             if isFree, state.sticky == number {
                 // The next batch of records that may go anywhere goes elsewhere.
@@ -113,9 +115,10 @@ final class ProducerBuffers {
     private func selectTopic(_ topic: Topic) {
         let state = topics[topic.id] ?? ProducerTopic(topic, settings.batchBytes)
         topics[topic.id] = state
+        if state.targets.count < topic.partitionCount { state.grow(to: topic) }
         lastTopic = topic.id
         lastSlots = state.slots
-        lastIsSingle = topic.partitionCount == 1 && settings.partitioner.choose == nil
+        lastIsSingle = lastSlots.count == 1 && settings.partitioner.choose == nil
     }
 
     // MARK: Memory
@@ -136,28 +139,38 @@ final class ProducerBuffers {
 
     // MARK: Writing
 
-    /// Throws what writing throws; the batches that are not written stay.
+    /// Throws what writing throws, when all has been tried: one topic is not in another's way. The batches
+    /// that are not written stay, but for those of a topic that was deleted.
     func writeAll() throws {
+        var failure: (any Error)?
         for state in topics.values {
             for target in state.targets where target?.builder.isEmpty == false {
-                if let target { try write(target) }
+                do {
+                    if let target { try write(target) }
+                } catch { failure = failure ?? error }
             }
         }
+        if let failure { throw failure }
     }
 
-    /// Writes what was begun before `time`, and gives when the oldest of the others was begun.
+    /// Writes what was begun before `time`, and gives when the oldest of the others was begun. Throws as
+    /// `writeAll`.
     func writeBegun(before time: ContinuousClock.Instant) throws -> ContinuousClock.Instant? {
         var oldest: ContinuousClock.Instant?
+        var failure: (any Error)?
         for state in topics.values {
             for target in state.targets {
                 guard let target, let opened = target.openedAt else { continue }
-                if opened <= time {
-                    try write(target)
-                } else {
+                guard opened <= time else {
                     oldest = min(oldest ?? opened, opened)
+                    continue
                 }
+                do {
+                    try write(target)
+                } catch { failure = failure ?? error }
             }
         }
+        if let failure { throw failure }
         return oldest
     }
 
@@ -178,12 +191,13 @@ final class ProducerBuffers {
                 touched.append(target)
             }
         } catch {
-            guard settings.acks == .none else { throw error }
+            guard settings.acks == .none || target.partition.isDeleted else { throw error }
             droppedCount += count
+            target.clear()
+            guard settings.acks == .none else { throw error }
+            return
         }
-        target.openedAt = nil
-        target.slot.pointee.writer = nil
-        builder.reset()
+        target.clear()
     }
 
     private func producerStamp() throws -> ProducerStamp? {
@@ -194,23 +208,33 @@ final class ProducerBuffers {
         return new
     }
 
-    /// Flushes the partitions written to since the last call.
+    /// Flushes the partitions written to since the last call. Throws what flushing throws, when all have
+    /// been tried.
     func flushTouched() throws {
-        while let target = touched.last {
-            try target.partition.flush()
-            target.isTouched = false
-            touched.removeLast()
+        var failure: (any Error)?
+        touched.removeAll { target in
+            do {
+                try target.partition.flush()
+                target.isTouched = false
+            } catch {
+                failure = failure ?? error
+                // Of a topic that was deleted nothing will ever be flushed: that is told once.
+                target.isTouched = !target.partition.isDeleted
+            }
+            return !target.isTouched
         }
+        if let failure { throw failure }
     }
 }
 
 /// A topic that a producer writes to.
 private final class ProducerTopic {
-    private let topic: Topic
+    private var topic: Topic
     private let batchBytes: Int
     private(set) var targets: [ProducerTarget?]
-    // Allocated in init, freed in deinit; the buffers use them only while they hold the topic.
-    let slots: UnsafeMutableBufferPointer<ProducerBuffers.Slot>
+    // Allocated in init and replaced in `grow`, freed in deinit; the buffers use them only while they hold
+    // the topic, and select it again when it has grown.
+    private(set) var slots: UnsafeMutableBufferPointer<ProducerBuffers.Slot>
     /// The partition of records without keys.
     private(set) var sticky: Int?
 
@@ -223,6 +247,21 @@ private final class ProducerTopic {
     }
 
     deinit { slots.deallocate() }
+
+    /// Takes in partitions that the topic was given; the others keep their batches and numbers.
+    func grow(to topic: Topic) {
+        let old = slots
+        slots = .allocate(capacity: topic.partitionCount)
+        slots.initialize(repeating: ProducerBuffers.Slot())
+        guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
+        for (index, slot) in old.enumerated() {
+            slots[index] = slot
+            targets[index]?.slot = first + index
+        }
+        old.deallocate()
+        targets += Array(repeating: nil, count: topic.partitionCount - targets.count)
+        self.topic = topic
+    }
 
     func nextSticky() -> Int {
         let next = sticky.map { ($0 + 1) % topic.partitionCount }
@@ -242,7 +281,7 @@ private final class ProducerTopic {
                     + "producer was given it; ask the log for the topic again")
         }
         guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
-        let target = ProducerTarget(partition, first + number, bytesTarget: batchBytes)
+        let target = ProducerTarget(partition, first + number, batchBytes: batchBytes)
         targets[number] = target
         return target
     }
@@ -257,7 +296,9 @@ private final class ProducerTopic {
 private final class ProducerTarget {
     let partition: Partition
     private(set) var builder: BatchBuilder
-    private let bytesTarget: Int
+    /// Bytes at which a batch is written.
+    private(set) var bytesTarget: Int
+    private let batchBytes: Int
     /// The number of the next record.
     var nextSequence: Int32 = 0
     /// When the batch got its first record; nil while it is empty.
@@ -268,21 +309,32 @@ private final class ProducerTarget {
     var heldBytes = 0
 
     /// In the memory of the topic, which holds the target.
-    let slot: UnsafeMutablePointer<ProducerBuffers.Slot>
+    var slot: UnsafeMutablePointer<ProducerBuffers.Slot>
 
     init(
         _ partition: Partition, _ slot: UnsafeMutablePointer<ProducerBuffers.Slot>,
-        bytesTarget: Int
+        batchBytes: Int
     ) {
         self.partition = partition
         self.slot = slot
-        self.bytesTarget = bytesTarget
-        builder = BatchBuilder(bytesTarget: bytesTarget)
+        self.batchBytes = batchBytes
+        let bytesMax = partition.settings.builderBytesMax
+        bytesTarget = min(batchBytes, bytesMax)
+        builder = BatchBuilder(bytesMax: bytesMax, bytesTarget: bytesTarget)
+    }
+
+    /// The batch was written or given up.
+    func clear() {
+        openedAt = nil
+        slot.pointee.writer = nil
+        builder.reset()
     }
 
     func dropBuilder() {
         precondition(builder.isEmpty, "records would be lost")
-        builder = BatchBuilder(bytesTarget: bytesTarget)
+        let bytesMax = partition.settings.builderBytesMax
+        bytesTarget = min(batchBytes, bytesMax)
+        builder = BatchBuilder(bytesMax: bytesMax, bytesTarget: bytesTarget)
         heldBytes = 0
     }
 }

@@ -50,8 +50,9 @@ package final class BatchBuilder {
 
     /// Whether a record of about `bytes` in key and value would still fit a batch of the wanted size.
     package func hasRoom(for bytes: Int, headers: [Header] = []) -> Bool {
-        let headerBytes = headers.reduce(0) { $0 + $1.byteCount }
-        return isEmpty || byteCount + bytes + headerBytes <= Limits.batchBytesTarget
+        let size = headers.reduce(byteCount + bytes) { $0 + $1.byteCount }
+        let isWithinMax = size + Limits.recordOverheadMax <= writer.bytesMax
+        return isEmpty || size <= Limits.batchBytesTarget && isWithinMax
     }
 
     /// Writes header and checksum and gives the whole batch, which is valid until the next change.

@@ -51,6 +51,7 @@ package struct BatchWriter {
     package var byteCount: Int { state.pointee.byteCount }
     package var recordCount: Int { state.pointee.recordCount }
     var capacity: Int { state.pointee.capacity }
+    var bytesMax: Int { state.pointee.bytesMax }
     var baseTimestamp: Int64 { state.pointee.baseTimestamp }
     var maxTimestamp: Int64 { state.pointee.maxTimestamp }
     /// Room for the header, and the records.

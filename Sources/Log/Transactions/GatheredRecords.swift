@@ -22,7 +22,8 @@ struct GatheredRecords {
     ) throws {
         let topic = try topic(topicName, of: log)
         let name = TopicPartition(topic.name, partition(of: topic, key: key))
-        let batch = batch(for: (key?.count ?? 0) + (value?.count ?? 0), headers, in: name)
+        let batch = batch(
+            for: (key?.count ?? 0) + (value?.count ?? 0), headers, in: name, topic.settings)
         let before = batch.isEmpty ? 0 : batch.byteCount
         try key.withOptionalBytes { key in
             try value.withOptionalBytes { value in
@@ -61,13 +62,13 @@ struct GatheredRecords {
     }
 
     /// The partition's last batch if it has room, or a new one.
-    private func batch(for bytes: Int, _ headers: [Header], in name: TopicPartition)
-        -> BatchBuilder
-    {
+    private func batch(
+        for bytes: Int, _ headers: [Header], in name: TopicPartition, _ settings: TopicSettings
+    ) -> BatchBuilder {
         if let last = batches[name]?.last, last.hasRoom(for: bytes, headers: headers) {
             return last
         }
-        return BatchBuilder()
+        return BatchBuilder(bytesMax: settings.builderBytesMax)
     }
 
     /// Appends all batches. Where this throws some are written and the transaction must be aborted.

@@ -96,6 +96,8 @@ enum CommitRecovery {
                     + "\(partition.logEndOffset): records it has read are lost; "
                     + Remedy.copyOrAnew)
         }
+        // Of a record that was read and then deleted nobody asks for the epoch.
+        guard offset > partition.startOffset else { return }
         guard leaderEpoch(before: offset, in: partition) == stored.leaderEpoch else {
             throw JobError(
                 .refused,

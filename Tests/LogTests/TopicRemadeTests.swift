@@ -1,0 +1,74 @@
+// A topic that is deleted and made again under its name has the directory of the one before: what still
+// works for that one must not write there.
+
+import StreamJobsLog
+import Synchronization
+import TestSupport
+import Testing
+
+struct TopicRemadeTests {
+    /// Calls `body` once, before a file is made whose name ends with `suffix`.
+    private final class AtCreation: FileSystemObserver {
+        private let suffix: String
+        private let body = Mutex<(@Sendable () throws -> Void)?>(nil)
+
+        init(_ suffix: String) { self.suffix = suffix }
+
+        func arm(_ body: @escaping @Sendable () throws -> Void) {
+            self.body.withLock { $0 = body }
+        }
+
+        func willPerform(_ operation: FileOperation) throws {
+            guard case .create(let path) = operation, path.hasSuffix(suffix) else { return }
+            let body = body.withLock { armed in
+                defer { armed = nil }
+                return armed
+            }
+            try body?()
+        }
+    }
+
+    private static func remake(_ log: CommitLog) throws {
+        try log.deleteTopic("t")
+        try log.createTopic("t", partitions: 1)
+        let partition = try log.partition(TestLog.name)
+        for value in ["a", "b", "c"] { try partition.append(value) }
+        try partition.flush()
+    }
+
+    private func requireNewRecords(_ log: TestLog) throws {
+        try log.withPartition { partition throws in
+            #expect(try partition.values() == ["a", "b", "c"])
+        }
+    }
+
+    @Test func `a compaction of the one before ends without a trace`() throws {
+        let log = try TestLog.compacted()
+        let observer = AtCreation(".cleaned")
+        let owner = try log.open(FileSystem(observer: observer))
+        let old = try owner.partition(TestLog.name)
+        for number in 0..<4 {
+            try old.put("key", "\(number)")
+            try old.fill()
+        }
+        try old.checkpoint()
+        observer.arm { try Self.remake(owner) }
+        #expect(throws: (any Error).self) { _ = try old.clean() }
+        let new = try owner.partition(TestLog.name)
+        #expect(try new.values() == ["a", "b", "c"])
+        try owner.close()
+        try requireNewRecords(log)
+    }
+
+    @Test func `a checkpoint of the one before writes nothing`() throws {
+        let log = try TestLog()
+        // No checkpoint of the new one's puts things right.
+        try log.withOwner(isClean: false) { log, partition in
+            let old = try partition()
+            for number in 0..<10 { try old.append("\(number)") }
+            try Self.remake(log)
+            try old.checkpoint()
+        }
+        try requireNewRecords(log)
+    }
+}
