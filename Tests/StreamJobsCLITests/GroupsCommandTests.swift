@@ -37,6 +37,17 @@ struct GroupsCommandTests {
         #expect(shell.errors == "")
     }
 
+    @Test func `a group that begins at the end reads what comes between two runs`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --until-end
+            seq 11 12 | jobrunner produce t 2>> progress
+            jobrunner consume t --group g --until-end
+            """)
+        #expect(shell.lines == ["11", "12"])
+        #expect(shell.errors == "")
+    }
+
     @Test func `what the reader did not take is not committed`() async throws {
         let shell = try await run(
             """
