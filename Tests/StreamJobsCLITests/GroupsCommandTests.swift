@@ -135,6 +135,25 @@ struct GroupsCommandTests {
         #expect(shell.errors.split(separator: "\n").count == 1)
     }
 
+    @Test func `a transaction that is aborted by its id names its producer`() async throws {
+        let shell = try await run(
+            """
+            mkfifo input
+            jobrunner produce t --transactional-id x < input & owner=$!
+            exec 3> input
+            # More than a transaction gathers in memory: the first part is written.
+            seq 1000000 >&3
+            until jobrunner transactions list --open | grep -q x; do :; done
+            kill -KILL $owner
+            wait $owner
+            jobrunner transactions list --open --json | grep -o '"producer_id":[0-9]*'
+            jobrunner transactions abort x --json
+            """)
+        let producer = try #require(shell.lines.first)
+        #expect(producer.hasPrefix(#""producer_id":"#))
+        #expect(shell.lines.last == #"{"transactional_id":"x",\#(producer),"aborted":true}"#)
+    }
+
     @Test func `transactions are whole, and one that a stop has cut short is not seen`()
         async throws
     {
