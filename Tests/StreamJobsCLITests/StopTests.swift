@@ -104,6 +104,21 @@ struct StopTests {
         #expect(shell.lines == ["\(status)"])
     }
 
+    @Test func `SIGQUIT ends at once`() async throws {
+        let shell = try await run(
+            """
+            mkfifo fifo
+            ulimit -c 0
+            echo one | jobrunner produce t 2> progress
+            env --default-signal=QUIT jobrunner consume t --from-beginning > fifo & consumer=$!
+            exec 4< fifo
+            read -r line <&4
+            kill -QUIT $consumer
+            wait $consumer; echo $?
+            """)
+        #expect(shell.lines == ["131"])
+    }
+
     @Test func `what is typed is there before more is typed`() async throws {
         let shell = try await run(
             """
