@@ -19,10 +19,12 @@ package enum UsageError {
     /// The sentence for arguments that begin with a command that is not there; nil for others, and for
     /// none.
     package static func unknownCommand(
-        in arguments: some Collection<String>, program: String, commands: [String: [String]]
+        in arguments: ArraySlice<String>, program: String, commands: [String: [String]]
     ) -> String? {
-        guard let first = arguments.first, !first.hasPrefix("-"), first != "help" else {
-            return nil
+        guard let first = arguments.first, !first.hasPrefix("-") else { return nil }
+        if first == "help" {
+            return unknownCommand(
+                in: arguments.dropFirst(), program: program, commands: commands)
         }
         guard let subcommands = commands[first] else {
             return sentence(first, among: Array(commands.keys), of: program)

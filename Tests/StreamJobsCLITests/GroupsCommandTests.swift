@@ -37,6 +37,17 @@ struct GroupsCommandTests {
         #expect(shell.errors == "")
     }
 
+    @Test func `a group that begins at the end reads what comes between two runs`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --until-end
+            seq 11 12 | jobrunner produce t 2>> progress
+            jobrunner consume t --group g --until-end
+            """)
+        #expect(shell.lines == ["11", "12"])
+        #expect(shell.errors == "")
+    }
+
     @Test func `what the reader did not take is not committed`() async throws {
         let shell = try await run(
             """
@@ -122,6 +133,25 @@ struct GroupsCommandTests {
         #expect(shell.status == status && shell.lines == ["1"])
         #expect(shell.errors.hasPrefix(sentence), "\(shell.errors)")
         #expect(shell.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func `a transaction that is aborted by its id names its producer`() async throws {
+        let shell = try await run(
+            """
+            mkfifo input
+            jobrunner produce t --transactional-id x < input & owner=$!
+            exec 3> input
+            # More than a transaction gathers in memory: the first part is written.
+            seq 1000000 >&3
+            until jobrunner transactions list --open | grep -q x; do :; done
+            kill -KILL $owner
+            wait $owner
+            jobrunner transactions list --open --json | grep -o '"producer_id":[0-9]*'
+            jobrunner transactions abort x --json
+            """)
+        let producer = try #require(shell.lines.first)
+        #expect(producer.hasPrefix(#""producer_id":"#))
+        #expect(shell.lines.last == #"{"transactional_id":"x",\#(producer),"aborted":true}"#)
     }
 
     @Test func `transactions are whole, and one that a stop has cut short is not seen`()

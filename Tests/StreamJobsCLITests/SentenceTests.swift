@@ -82,14 +82,19 @@ struct SentenceTests {
                 ["topics", "foo"],
                 "there is no command 'p topics foo'; there are: create; see 'p topics --help'"
             ),
-            ([], nil), (["--help"], nil), (["help", "foo"], nil), (["run", "foo"], nil),
+            (
+                ["help", "topics", "foo"],
+                "there is no command 'p topics foo'; there are: create; see 'p topics --help'"
+            ),
+            ([], nil), (["--help"], nil), (["help"], nil), (["help", "topics", "create"], nil),
+            (["run", "foo"], nil),
             (["topics"], nil), (["topics", "--help"], nil), (["topics", "create", "x"], nil),
         ] as [([String], String?)])
     func `a wrong command is named with those that there are`(
         arguments: [String], expected: String?
     ) {
         let found = UsageError.unknownCommand(
-            in: arguments, program: "p", commands: ["run": [], "topics": ["create"]])
+            in: arguments[...], program: "p", commands: ["run": [], "topics": ["create"]])
         #expect(found == expected)
     }
 }

@@ -72,6 +72,53 @@ struct StopTests {
         #expect(shell.lines == ["one", "143"])
     }
 
+    @Test func `SIGTERM before the last of so many records says that it is not done`() async throws
+    {
+        let shell = try await run(
+            """
+            echo one | jobrunner produce t 2> progress
+            mkfifo fifo
+            jobrunner consume t --from-beginning --max-messages 2 > fifo & consumer=$!
+            exec 4< fifo
+            read -r line <&4
+            kill -TERM $consumer
+            wait $consumer; echo "$line $?"
+            """)
+        #expect(shell.lines == ["one 143"])
+    }
+
+    @Test(
+        "SIGTERM that aborts a transaction says so",
+        arguments: [("", 143), ("--transaction-size 1", 0)])
+    func transaction(option: String, status: Int) async throws {
+        let shell = try await run(
+            """
+            mkfifo fifo
+            jobrunner produce t --transactional-id x \(option) < fifo 2> progress & producer=$!
+            exec 3> fifo
+            echo one >&3
+            until jobrunner transactions list 2> error | grep -q x; do :; done
+            kill -TERM $producer
+            wait $producer; echo $?
+            """)
+        #expect(shell.lines == ["\(status)"])
+    }
+
+    @Test func `SIGQUIT ends at once`() async throws {
+        let shell = try await run(
+            """
+            mkfifo fifo
+            ulimit -c 0
+            echo one | jobrunner produce t 2> progress
+            env --default-signal=QUIT jobrunner consume t --from-beginning > fifo & consumer=$!
+            exec 4< fifo
+            read -r line <&4
+            kill -QUIT $consumer
+            wait $consumer; echo $?
+            """)
+        #expect(shell.lines == ["131"])
+    }
+
     @Test func `what is typed is there before more is typed`() async throws {
         let shell = try await run(
             """

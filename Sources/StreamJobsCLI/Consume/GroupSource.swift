@@ -1,5 +1,6 @@
 // `consume --group`: as the only member of a consumer group. A record is committed when it is with the
-// reader of the output, so that none is lost on the way to it.
+// reader of the output, so that none is lost on the way to it. Where a group begins is committed as well, as
+// by Kafka's consumer: a group that begins at the end is to read what comes between two runs.
 
 import StreamJobsLog
 
@@ -29,10 +30,14 @@ struct GroupSource {
 
     /// Prints until the stop, the end or the last record that was asked for; commits what was printed.
     func print(with printer: RecordPrinter) throws {
+        var isStartCommitted = false
         while !printer.stop.isStopping, !printer.isDone {
             let read = try poll(printer)
             try printer.flush()
-            if read > 0 { try consumer.commit() }
+            if read > 0 || !isStartCommitted, !consumer.assignment.isEmpty {
+                try consumer.commit()
+                isStartCommitted = true
+            }
             try printer.showProgress(remaining: nil)
             guard read == 0 else { continue }
             if untilEnd, !consumer.assignment.isEmpty { break }

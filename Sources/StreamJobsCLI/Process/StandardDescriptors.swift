@@ -6,8 +6,14 @@ enum StandardDescriptors {
     /// To be called first. A reader that goes away (`consume | head`) and a file that may not grow
     /// (`ulimit -f`) are from then on errors of write(2) and not the end of the process; and where a
     /// descriptor was closed by the caller, no file of the log takes its number and is written over by
-    /// what is meant for the screen.
+    /// what is meant for the screen. Ctrl-\ ends the process: Swift's own handler prints a backtrace and
+    /// goes on.
     static func makeSafe() {
+        let atQuit = signal(SIGQUIT, SIG_DFL)
+        // A shell has the commands that it starts in the background ignore it.
+        if unsafeBitCast(atQuit, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+            signal(SIGQUIT, SIG_IGN)
+        }
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         // Opened for reading, so that writing to it fails rather than vanishes.

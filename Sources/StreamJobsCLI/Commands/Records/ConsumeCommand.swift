@@ -94,7 +94,7 @@ struct ConsumeCommand: ParsableCommand {
 
     func run() throws {
         let stop = try StopRequest.watch(
-            endsOfItself: untilEnd, timeout: Limits.consumerStopTimeout)
+            endsOfItself: untilEnd || maxMessages != nil, timeout: Limits.consumerStopTimeout)
         let output = OutputStream()
         let printer = RecordPrinter(
             output, try self.output.recordFormat(), maxRecords: maxMessages, stop)

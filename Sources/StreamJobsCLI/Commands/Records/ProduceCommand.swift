@@ -127,7 +127,9 @@ struct ProduceCommand: ParsableCommand {
     }
 
     func run() throws {
-        let stop = try StopRequest.watch(endsOfItself: (csv ?? file) != nil)
+        // A stop aborts what is one transaction with all of standard input: then nothing was written.
+        let isWhole = sending.transactionalID != nil && sending.transactionSize == nil
+        let stop = try StopRequest.watch(endsOfItself: (csv ?? file) != nil || isWhole)
         let input: InputFile
         if let path = csv ?? file {
             input = try InputFile(path: path, stop: stop)

@@ -115,22 +115,24 @@ struct TransactionsCommand: ParsableCommand {
         }
 
         func run() throws {
-            try data.withOwnedLog { log in
+            let producer = try data.withOwnedLog { log in
                 if let id {
                     try log.transactions.abort(id)
-                } else if let producerID {
-                    try log.transactions.abort(producerID: producerID, force: force)
+                    return try log.transactions.describe(id).producer.id
                 }
+                let producer = producerID ?? 0
+                try log.transactions.abort(producerID: producer, force: force)
+                return producer
             }
             let output = OutputStream()
             if json {
                 output.writeObject { line in
                     JSONText.append(field: "transactional_id", optionalString: id, to: &line)
-                    JSONText.append(field: "producer_id", number: producerID, to: &line)
+                    JSONText.append(field: "producer_id", number: producer, to: &line)
                     JSONText.append(field: "aborted", flag: true, to: &line)
                 }
             } else {
-                let what = id.map { "of '\($0)'" } ?? "of producer \(producerID ?? 0)"
+                let what = id.map { "of '\($0)'" } ?? "of producer \(producer)"
                 output.write("aborted the transaction \(what)\n")
             }
             try output.flush()
