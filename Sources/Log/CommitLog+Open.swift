@@ -67,7 +67,9 @@ extension CommitLog {
                     directory, in: files, notify: options.notify)))
         try log.recover()
         // What was decided before a crash is finished before anybody reads or writes.
-        if try TransactionTopic.existing(in: log) != nil { _ = try log.transactionCoordinator() }
+        if try TransactionTopic.existing(in: log) != nil {
+            try log.transactionCoordinator().expire()
+        }
         if options.isMaintained { log.startMaintainer() }
         return log
     }

@@ -161,6 +161,19 @@ struct TransactionCoordinatorTests {
         #expect(try test.values(in: reopened) == ["a 0", "a too"])
     }
 
+    @Test func `a transaction whose time was over while nobody had the log is aborted at opening`()
+        throws
+    {
+        _ = try begin("a", timeout: .seconds(10), in: [name("orders")])
+        var metadata = try #require(coordinator.states.first)
+        metadata.start = Timestamp(milliseconds: metadata.start.milliseconds - 11_000)
+        let states = try log.topic(TransactionTopic.name).partitions.map(log.partition)
+        let partition = try #require(states.first { $0.logEndOffset > .zero })
+        try TransactionTopic.append(metadata, to: partition)
+        try log.close()
+        #expect(try test.openCount(in: test.open()) == 0)
+    }
+
     @Test func `a transaction whose Ongoing record was lost is known by its partitions`() throws {
         let stamp = try begin("a", timeout: .seconds(10), in: [name("orders")])
         try log.close()

@@ -108,7 +108,7 @@ enum PartitionFollower {
         for _ in 0..<Limits.observerAttemptsMax {
             let manifest = try manifest(directory, files)
             let bases = try PartitionRecovery.segmentOffsets(directory, files)
-            guard let first = bases.first else { return false }
+            guard let first = bases.first else { throw recovery.lost() }
             do {
                 let start = state.ends.start
                 if let resumed = try recovery.resume(bases, access: .readOnly) {

@@ -70,7 +70,7 @@ struct PartitionRecovery {
         return result
     }
 
-    private func lost() -> LogError {
+    func lost() -> LogError {
         LogError(
             .corrupted,
             "\(directory) has lost its segments: there is no .log file; put them back from a copy")

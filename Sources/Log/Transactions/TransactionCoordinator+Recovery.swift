@@ -2,7 +2,8 @@
 // partitions know what is open in them. Between them:
 //
 //   Prepare*    markers are written where they are missing; the partitions are complete
-//   Ongoing     stays open until its timeout, counted from now: a client may come back for it
+//   Ongoing     stays open until its timeout: a client may come back for it. What has passed while nobody
+//               had the log is told by the wall clock, the only one that went on
 //   otherwise   what a partition has open of the current epoch is an Ongoing whose record was lost with
 //               the power; of an earlier epoch, it was aborted and its marker lost: it is aborted again
 
@@ -14,7 +15,7 @@ extension TransactionCoordinator {
         let time = now()
         let entries = try TransactionTopic.load(topic, in: log).mapValues { metadata in
             let isOngoing = metadata.state == .ongoing
-            return Entry(metadata, deadline: isOngoing ? time + metadata.timeout : nil)
+            return Entry(metadata, deadline: isOngoing ? time + Self.timeLeft(of: metadata) : nil)
         }
         for entry in entries.values {
             // On a full disk the log opens all the same; markers are written later (`expire`).
@@ -26,6 +27,13 @@ extension TransactionCoordinator {
         }
         try adoptOpen(entries)
         return entries
+    }
+
+    /// All of its timeout where the clock says that it begins in the future: the clock was set back.
+    private static func timeLeft(of metadata: TransactionMetadata) -> Duration {
+        let passed = Timestamp.now().milliseconds - metadata.start.milliseconds
+        guard metadata.start.milliseconds >= 0, passed > 0 else { return metadata.timeout }
+        return max(.zero, metadata.timeout - .milliseconds(passed))
     }
 
     private func adoptOpen(_ entries: [String: Entry]) throws {
