@@ -1,6 +1,7 @@
 // `transactions`: what kafka-transactions does.
 
 import ArgumentParser
+import StreamJobs
 import StreamJobsLog
 
 struct TransactionsCommand: ParsableCommand {
@@ -121,6 +122,8 @@ struct TransactionsCommand: ParsableCommand {
                     return try log.transactions.describe(id).producer.id
                 }
                 let producer = producerID ?? 0
+                // What a job's state has decided is not undone, by force either.
+                try log.transactionCoordinator().resolver = try StateResolver(log)
                 try log.transactions.abort(producerID: producer, force: force)
                 return producer
             }
