@@ -31,7 +31,7 @@ struct AppendSignalTests {
         #expect(first.count == 1 && second.count == 2)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `no notice is missed between looking and waiting`() async {
         let signal = AppendSignal()
         let work = Atomic<Int>(0)

@@ -66,7 +66,7 @@ struct BatchFuzzTests {
         mendChecksum(&batch)
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: seeds(4))
+    @Test(arguments: seeds(4))
     func `an observer survives any file`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let batches = try goodBatches()
@@ -92,7 +92,7 @@ struct BatchFuzzTests {
         #expect(opened > 100, "most files are to be read in part")
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: seeds(2))
+    @Test(arguments: seeds(2))
     func `an owner survives any file, and opens again what it has opened`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let batches = try goodBatches()

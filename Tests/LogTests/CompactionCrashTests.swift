@@ -193,7 +193,7 @@ private struct CompactionCheck {
 }
 
 struct CompactionCrashTests {
-    @Test(.timeLimit(.minutes(2)))
+    @Test
     func `a kill at any operation of a pass leaves each key's last record`() throws {
         let workload = try CompactionWorkload()
         let operations = workload.recorder.operations
@@ -217,7 +217,7 @@ struct CompactionCrashTests {
         #expect(swaps > 10)
     }
 
-    @Test(.timeLimit(.minutes(2)), arguments: seeds(4))
+    @Test(arguments: seeds(4))
     func `a power loss at any operation of a pass leaves each key's last record`(seed: UInt64)
         throws
     {
@@ -237,7 +237,7 @@ struct CompactionCrashTests {
     }
 
     /// Opening finishes what the crash has cut short, and may be cut short itself.
-    @Test(.timeLimit(.minutes(2)))
+    @Test
     func `a crash while opening finishes a swap leaves each key's last record`() throws {
         let workload = try CompactionWorkload()
         var disk = Disk()

@@ -243,7 +243,7 @@ private struct ModelRun {
 }
 
 struct CompactionModelTests {
-    @Test(.timeLimit(.minutes(2)), arguments: seeds(16))
+    @Test(arguments: seeds(16))
     func `a partition that is compacted holds what an array model says`(seed: UInt64) throws {
         var run = try ModelRun(seed: seed)
         for _ in 0..<300 { try run.step() }

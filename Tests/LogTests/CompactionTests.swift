@@ -414,7 +414,7 @@ struct CompactionTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `appends, reads, flushes and deletions go on beside passes`() throws {
         let failures = Mutex<[String]>([])
         let isDone = Atomic<Bool>(false)

@@ -169,7 +169,7 @@ struct ConsumerTests {
 
     // MARK: Waiting
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `a waiting consumer wakes for its partition`() async throws {
         let owner = try CommitLog.open(log.directory.path, as: .owner)
         let topic = try owner.topic("t")
@@ -185,7 +185,7 @@ struct ConsumerTests {
         #expect(try read.get() == 100)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `a wait ends with its time, with enough bytes, and when it is woken`() async throws {
         let owner = try CommitLog.open(log.directory.path, as: .owner)
         let topic = try owner.topic("t")

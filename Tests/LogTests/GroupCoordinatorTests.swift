@@ -69,7 +69,7 @@ struct GroupCoordinatorTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `groups are committed for from many threads at once`() async throws {
         let log = try openOwner(directory.path)
         let partition = partition

@@ -43,7 +43,7 @@ struct GroupThreadTests {
         return settings
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [Assignor.cooperativeSticky, .range])
+    @Test(arguments: [Assignor.cooperativeSticky, .range])
     func `members come and go while records come, and each is read once`(assignor: Assignor)
         async throws
     {
@@ -82,7 +82,7 @@ struct GroupThreadTests {
         #expect(described.partitions.allSatisfy { $0.lag == 0 })
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `a member that dies in silence is missed, and its partitions are read by others`()
         async throws
     {
@@ -112,7 +112,7 @@ struct GroupThreadTests {
         #expect(error?.code == .unknownMember)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `a waiting member wakes for a record, and a joining one for the other's joining`()
         async throws
     {

@@ -72,7 +72,7 @@ struct PartitionFaultTests {
         #expect(try log.withPartition { try $0.values() } == ["a"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `threads that append, flush and read at once lose and repeat nothing`() throws {
         let log = try TestLog(segmentBytes: 3000)
         let failures = Mutex<[String]>([])

@@ -152,7 +152,7 @@ private struct ModelRun {
 }
 
 struct PartitionModelTests {
-    @Test(.timeLimit(.minutes(2)), arguments: seeds(12))
+    @Test(arguments: seeds(12))
     func `a partition and its observer hold what an array model says`(seed: UInt64) throws {
         var run = try ModelRun(seed: seed)
         for _ in 0..<250 { try run.step() }

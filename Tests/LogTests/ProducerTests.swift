@@ -191,7 +191,7 @@ struct ProducerTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `a record lingers no longer than its time`() async throws {
         let owner = try CommitLog.open(log.directory.path, as: .owner)
         let topic = try owner.topic("t")

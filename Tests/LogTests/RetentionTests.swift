@@ -159,7 +159,7 @@ struct RetentionTests {
 
     // MARK: Crashes
 
-    @Test(.timeLimit(.minutes(1)), arguments: seeds(4))
+    @Test(arguments: seeds(4))
     func `a crash between the steps of a removal leaves a whole log`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let directory = try MemoryDirectory()

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 struct TransactionRaceTests {
-    @Test(.timeLimit(.minutes(1)), arguments: seeds(3))
+    @Test(arguments: seeds(3))
     func `what was committed is seen once, what was refused never`(seed: UInt64) async throws {
         let test = try TransactionLog()
         let log = try test.open()

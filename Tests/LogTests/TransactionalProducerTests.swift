@@ -56,7 +56,7 @@ struct TransactionalProducerTests {
         #expect(try test.values(in: log) == ["2"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test
     func `many threads share a producer`() async throws {
         let producer = try producer()
         let failures = Mutex<[String]>([])

@@ -195,7 +195,6 @@ struct NamedFaultTests {
 }
 
 /// Threads that meet: whatever runs at once, readers see the records in order, each once.
-@Suite(.timeLimit(.minutes(1)))
 struct RaceTests {
     @Test func `appends, flushes, checkpoints, retention, deletion and readers at once`() throws {
         let directory = try MemoryDirectory()
