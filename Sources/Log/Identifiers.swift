@@ -55,8 +55,8 @@ public struct TopicPartition: Hashable, Sendable, CustomStringConvertible {
 
 /// Sixteen random bytes that name a topic for ever: a topic deleted and made again is another topic.
 public struct TopicID: Hashable, Sendable, CustomStringConvertible {
-    package let high: UInt64
-    package let low: UInt64
+    @usableFromInline package let high: UInt64
+    @usableFromInline package let low: UInt64
 
     package init(high: UInt64, low: UInt64) {
         self.high = high

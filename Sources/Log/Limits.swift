@@ -30,11 +30,16 @@ public enum Limits {
     /// Bytes appended to a partition after which it is flushed and its indexes are written in the
     /// background, so that opening after a crash reads little more than that.
     public static let checkpointBytes = 64 * 1024 * 1024
-    /// Bytes of a segment from which on it asks for room ahead of its writes, a quarter of what it has, and
+    /// Bytes of a segment from which on it asks for room ahead of its writes, half of what it has, and
     /// how much at most: allocating as the writes come took a quarter of an append's processor time
     /// (measured on ext4).
     static let preallocationBytesMin = 1024 * 1024
     static let preallocationBytesMax = 32 * 1024 * 1024
+    /// Bytes of a page of the kernel's cache, at least.
+    static let pageBytes = 4096
+    /// Bytes that a producer writes before the disk begins with them, though their flush is still to come.
+    /// Half as much saved a twentieth of the time and cost a tenth in processor time.
+    static let startFlushBytes = 384 * 1024
     /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
     public static let indexIntervalBytes = 4096
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
@@ -78,7 +83,7 @@ public enum Limits {
     /// Time between two looks for such producers.
     static let producerExpiryInterval = Duration.seconds(3600)
     /// Tries to take a lock before sleeping, while nobody else waits: about as long as a batch's write takes.
-    static let lockSpins = 4000
+    static let lockSpins = 20_000
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
     /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for

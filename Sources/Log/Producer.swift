@@ -6,6 +6,8 @@
 public final class Producer {
     private let buffers: ProducerBuffers
     private let linger: LingerThread?
+    /// The buffers'.
+    @usableFromInline let open: UnsafeMutablePointer<OpenBatch>
 
     /// With the default settings but for `acks`.
     public convenience init(_ log: CommitLog, acks: Acks = .flushed) {
@@ -21,6 +23,7 @@ public final class Producer {
     private init(_ log: CommitLog, validated settings: ProducerSettings) {
         let buffers = ProducerBuffers(log, settings)
         self.buffers = buffers
+        open = buffers.open
         linger = settings.linger.map { LingerThread(buffers, $0) }
     }
 
@@ -37,6 +40,7 @@ public final class Producer {
     /// - Parameters:
     ///   - partition: Nil: the partitioner's choice.
     ///   - timestamp: Nil: now.
+    @inlinable
     public func send(
         _ value: [UInt8]?, key: [UInt8]?, to topic: Topic, partition: PartitionID? = nil,
         timestamp: Timestamp? = nil, headers: [Header] = []
@@ -51,9 +55,23 @@ public final class Producer {
     }
 
     /// As `send`, for bytes wherever they lie; they are copied before it returns.
+    @inlinable @inline(__always)
     public func sendBytes(
         _ value: UnsafeRawBufferPointer?, key: UnsafeRawBufferPointer?, to topic: Topic,
         partition: PartitionID? = nil, timestamp: Timestamp? = nil, headers: [Header] = []
+    ) throws {
+        if headers.isEmpty, partition == nil,
+            open.pointee.append(value, key, topic, timestamp ?? .now())
+        {
+            return
+        }
+        try sendWithLookup(value, key, topic, partition, timestamp, headers)
+    }
+
+    @usableFromInline @inline(never)
+    func sendWithLookup(
+        _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
+        _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
     ) throws {
         if let linger {
             try linger.send(value, key, topic, partition, timestamp, headers)
@@ -81,7 +99,7 @@ public final class Producer {
 }
 
 extension Optional<[UInt8]> {
-    @inline(__always)
+    @inlinable @inline(__always)
     func withOptionalBytes<R>(_ body: (UnsafeRawBufferPointer?) throws -> R) rethrows -> R {
         guard let bytes = self else { return try body(nil) }
         return try bytes.withUnsafeBytes { try body($0) }

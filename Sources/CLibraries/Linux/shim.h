@@ -1,5 +1,5 @@
-// What the C library has for Linux only and the Glibc module leaves out: fallocate, and the futex system
-// call, which is variadic.
+// What the C library has for Linux only and the Glibc module leaves out: fallocate, sync_file_range, and
+// the futex system call, which is variadic.
 
 #include <linux/futex.h>
 #include <stdint.h>
@@ -7,9 +7,11 @@
 #include <sys/types.h>
 
 extern int fallocate(int descriptor, int mode, off_t position, off_t length);
+extern int sync_file_range(int descriptor, off_t position, off_t length, unsigned flags);
 extern long syscall(long number, ...);
 
 enum { streamjobs_keep_size = 1 }; // FALLOC_FL_KEEP_SIZE of <linux/falloc.h>
+enum { streamjobs_start_writing = 2 }; // SYNC_FILE_RANGE_WRITE of <linux/fs.h>
 
 /// Sleeps if `*word` is `expected`; returns after a wake, and now and then without one.
 static inline void streamjobs_futex_wait(const void *word, uint32_t expected) {

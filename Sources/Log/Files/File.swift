@@ -82,6 +82,15 @@ final class File: Sendable {
             descriptor, Int32(streamjobs_keep_size), off_t(position), off_t(byteCount))
     }
 
+    /// Has the disk begin with what was written below `end` and not flushed: a flush that follows soon finds
+    /// less to do then. Only a hint, and no flush: what fails, and what survives a power loss, `flush` says.
+    func startFlush(below end: Int) {
+        // The page that the next write goes on in would be written twice..
+        let wholePages = end & ~(Limits.pageBytes - 1)
+        guard wholePages > 0 else { return }
+        _ = sync_file_range(descriptor, 0, off_t(wholePages), UInt32(streamjobs_start_writing))
+    }
+
     func truncate(to byteCount: Int) throws {
         try fileSystem.willPerform(.truncate(path, to: byteCount))
         guard ftruncate(descriptor, off_t(byteCount)) == 0 else {

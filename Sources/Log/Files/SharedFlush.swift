@@ -10,6 +10,10 @@ import Synchronization
 final class SharedFlush: Sendable {
     private let done: Atomic<Int64>
     private let isRunning = Atomic<Bool>(false)
+    /// Threads that sleep, or are about to look whether they must.
+    private let waiterCount = Atomic<Int>(0)
+    /// Whether somebody waited when the last flush ended.
+    private let wasShared = Atomic<Bool>(false)
     /// Counts the flushes that have ended; what waiters sleep on. Made in init, gone in deinit, and only
     /// ever used as an atomic and as the futex's address.
     nonisolated(unsafe) private let ended: UnsafeMutablePointer<Atomic<UInt32>>
@@ -39,18 +43,25 @@ final class SharedFlush: Sendable {
                 expected: false, desired: true, ordering: .sequentiallyConsistent
             ).exchanged
             guard isFirst else {
+                // A flush that does not see this waiter has changed `ended` before, and nobody sleeps.
+                waiterCount.add(1, ordering: .sequentiallyConsistent)
                 streamjobs_futex_wait(ended, seen)
+                waiterCount.subtract(1, ordering: .sequentiallyConsistent)
                 continue
             }
             defer {
+                let isShared = waiterCount.load(ordering: .sequentiallyConsistent) > 0
+                wasShared.store(isShared, ordering: .relaxed)
                 isRunning.store(false, ordering: .sequentiallyConsistent)
                 ended.pointee.add(1, ordering: .sequentiallyConsistent)
-                streamjobs_futex_wake(ended, Int32.max)
+                if waiterCount.load(ordering: .sequentiallyConsistent) > 0 {
+                    streamjobs_futex_wake(ended, Int32.max)
+                }
             }
             // Another may have ended between the looks.
             guard done.load(ordering: .sequentiallyConsistent) < target else { continue }
             // Those who were just woken by the flush before may append first, and share this one.
-            sched_yield()
+            if wasShared.load(ordering: .relaxed) { sched_yield() }
             let end = try flush()
             precondition(end >= target, "flushed to \(end), not to \(target)")
             done.store(end, ordering: .sequentiallyConsistent)

@@ -21,6 +21,12 @@ extension Partition {
         }
     }
 
+    /// Has the disk begin with what was appended, for a caller who goes on and flushes then.
+    func startFlush() throws {
+        let active = state.withLock { $0.active }
+        try active.log().startFlush(below: active.byteCount)
+    }
+
     /// Flushes several partitions of one log, which share the flush of their recovery points. Where it
     /// throws, some of them may have been flushed.
     package static func flush(_ partitions: [Partition]) throws {

@@ -14,6 +14,11 @@ final class ProducerBuffers {
     /// Bytes of memory reserved for the builders' batches.
     private var heldBytes = 0
 
+    /// Where the next record goes, most often. Made in init, freed in deinit; its users hold the buffers.
+    let open: UnsafeMutablePointer<OpenBatch>
+    /// By the producer's own thread: then every record takes the lock, and `open` stays empty.
+    private let isShared: Bool
+
     /// The topic of the last record and its open batches: what the next record needs, most often, reached
     /// through plain pointers without a reference count.
     private var lastTopic = TopicID(high: 0, low: 0)
@@ -35,9 +40,16 @@ final class ProducerBuffers {
     init(_ log: CommitLog, _ settings: ProducerSettings) {
         self.log = log
         self.settings = settings
+        isShared = settings.linger != nil
+        open = .allocate(capacity: 1)
+        open.initialize(to: OpenBatch())
     }
 
-    @inline(__always)
+    deinit {
+        open.deinitialize(count: 1)
+        open.deallocate()
+    }
+
     func send(
         _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
         _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
@@ -49,6 +61,7 @@ final class ProducerBuffers {
         if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
             writer.appendShort(key: key, value: value, timestamp: timestamp ?? .now())
         {
+            if lastIsSingle, !isShared { open.pointee = OpenBatch(topic, writer) }
             return
         }
         try sendSlowly(value, key, topic, partition, number, timestamp, headers)
@@ -72,6 +85,7 @@ final class ProducerBuffers {
             target.builder.byteCount + size + Limits.recordOverheadMax > target.bytesTarget
         {
             try write(target)
+            try target.startFlush(settings.acks)
             if isFree, state.sticky == number {
                 // The next batch of records that may go anywhere goes elsewhere.
                 number = state.nextSticky()
@@ -115,6 +129,7 @@ final class ProducerBuffers {
     private func selectTopic(_ topic: Topic) {
         let state = topics[topic.id] ?? ProducerTopic(topic, settings.batchBytes)
         topics[topic.id] = state
+        open.pointee = OpenBatch()
         if state.targets.count < topic.partitionCount { state.grow(to: topic) }
         lastTopic = topic.id
         lastSlots = state.slots
@@ -175,6 +190,7 @@ final class ProducerBuffers {
     }
 
     private func write(_ target: ProducerTarget) throws {
+        open.pointee = OpenBatch()
         let builder = target.builder
         let count = builder.recordCount
         do {
@@ -183,6 +199,7 @@ final class ProducerBuffers {
                 baseSequence: settings.isIdempotent ? target.nextSequence : -1,
                 compression: settings.compression.codec, level: settings.compressionLevel)
             try target.partition.append(batch)
+            target.unflushedBytes += batch.count
             writtenCount += count
             // Behind the highest number comes 0, as in Kafka.
             target.nextSequence = (target.nextSequence &+ Int32(count)) & .max
@@ -216,6 +233,7 @@ final class ProducerBuffers {
             do {
                 try target.partition.flush()
                 target.isTouched = false
+                target.unflushedBytes = 0
             } catch {
                 failure = failure ?? error
                 // Of a topic that was deleted nothing will ever be flushed: that is told once.
@@ -305,6 +323,8 @@ private final class ProducerTarget {
     var openedAt: ContinuousClock.Instant?
     /// Whether it was written to since the last flush.
     var isTouched = false
+    /// Bytes written since the disk has last begun with them.
+    var unflushedBytes = 0
     /// Bytes reserved for its batches.
     var heldBytes = 0
 
@@ -328,6 +348,13 @@ private final class ProducerTarget {
         openedAt = nil
         slot.pointee.writer = nil
         builder.reset()
+    }
+
+    /// With more to come before the next flush: the disk need not wait for that.
+    func startFlush(_ acks: Acks) throws {
+        guard acks == .flushed, unflushedBytes >= Limits.startFlushBytes else { return }
+        unflushedBytes = 0
+        try partition.startFlush()
     }
 
     func dropBuilder() {

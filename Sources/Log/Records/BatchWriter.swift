@@ -6,8 +6,11 @@
 // all numbers variable-length (Kafka: DefaultRecord).
 
 /// The part of a `BatchBuilder` that takes records; valid as long as the builder is.
+@usableFromInline
 package struct BatchWriter {
-    private struct State {
+    @usableFromInline
+    struct State {
+        var form = RecordForm()
         var memory: UnsafeMutableRawPointer
         /// Bytes of `memory`; never over `bytesMax`, so that what fits needs no second check.
         var capacity: Int
@@ -23,7 +26,7 @@ package struct BatchWriter {
     }
 
     // The builder's: made in its init, freed in its deinit, used by its thread only.
-    private let state: UnsafeMutablePointer<State>
+    @usableFromInline let state: UnsafeMutablePointer<State>
 
     init(capacity: Int, bytesMax: Int, bytesTarget: Int) {
         state = .allocate(capacity: 1)
@@ -62,6 +65,7 @@ package struct BatchWriter {
     func reset() {
         state.pointee.byteCount = BatchHeader.byteCount
         state.pointee.recordCount = 0
+        state.pointee.form = RecordForm()
     }
 
     /// As `BatchBuilder.append`.
@@ -81,7 +85,7 @@ package struct BatchWriter {
     /// Adds a record as most are: not the first of its batch, without headers, its numbers of one or two
     /// bytes, in a batch that has room and is not over its target with it. Where it is not like that, gives
     /// false and has done nothing.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func appendShort(
         key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp
     ) -> Bool {
@@ -91,51 +95,33 @@ package struct BatchWriter {
             value.map { $0.count } ?? -1, timestamp.milliseconds)
     }
 
-    /// The numbers are put together in registers and stored at once. A function of its own, so that it
-    /// has all registers to itself.
-    @inline(never)
-    private func appendShort(
+    /// A function of its own, so that it has all registers to itself, and its arguments lie in them.
+    @usableFromInline @inline(never)
+    func appendShort(
         _ key: UnsafeRawPointer?, _ keyCount: Int, _ value: UnsafeRawPointer?, _ valueCount: Int,
         _ timestamp: Int64
     ) -> Bool {
         let state = state
         let recordCount = state.pointee.recordCount
-        let time = Varint.zigzag(timestamp &- state.pointee.baseTimestamp)
-        let offset = Varint.zigzag(Int64(truncatingIfNeeded: recordCount))
-        let keyField = Varint.zigzag(Int64(truncatingIfNeeded: keyCount))
-        let valueField = Varint.zigzag(Int64(truncatingIfNeeded: valueCount))
-        guard time | offset | keyField | valueField < Varint.shortMax, recordCount > 0 else {
-            return false
+        if !state.pointee.form.fits(keyCount, valueCount, timestamp, recordCount) {
+            guard
+                let form = RecordForm(
+                    keyCount, valueCount, timestamp, state.pointee.baseTimestamp, recordCount)
+            else { return false }
+            state.pointee.form = form
         }
-        // -1, which is null, has no bytes.
-        let keyBytes = keyCount & ~(keyCount >> 63)
-        let valueBytes = valueCount & ~(valueCount >> 63)
-        let timeBytes = Varint.shortByteCount(time)
-        let offsetBytes = Varint.shortByteCount(offset)
-        let keyFieldBytes = Varint.shortByteCount(keyField)
-        let fieldBytes = 1 &+ timeBytes &+ offsetBytes &+ keyFieldBytes
-        let bodyCount =
-            fieldBytes &+ keyBytes &+ Varint.shortByteCount(valueField) &+ valueBytes &+ 1
-        let length = Varint.zigzag(Int64(truncatingIfNeeded: bodyCount))
-        let end = state.pointee.byteCount &+ Varint.shortByteCount(length) &+ bodyCount
-        guard length < Varint.shortMax, end <= state.pointee.shortEnd else { return false }
-
+        let form = state.pointee.form
+        let end = state.pointee.byteCount &+ form.byteCount
+        guard end <= state.pointee.shortEnd else { return false }
         var pointer = state.pointee.memory + state.pointee.byteCount
-        Varint.writeShort(length, to: &pointer)
-        // The attributes, which are 0, and three numbers: 7 bytes at most.
-        var fields = Varint.shortBytes(keyField) &<< UInt64(truncatingIfNeeded: 8 &* offsetBytes)
-        fields = (fields | Varint.shortBytes(offset)) &<< UInt64(truncatingIfNeeded: 8 &* timeBytes)
-        fields = (fields | Varint.shortBytes(time)) &<< 8
-        pointer.storeBytes(of: fields.littleEndian, as: UInt64.self)
-        pointer += fieldBytes
-        if let key {
-            pointer.copyShort(UnsafeRawBufferPointer(start: key, count: keyBytes))
-        }
-        Varint.writeShort(valueField, to: &pointer)
-        if let value {
-            pointer.copyMemory(from: value, byteCount: valueBytes)
-            pointer += valueBytes
-        }
+        pointer.storeBytes(of: form.prefix(recordCount).littleEndian, as: UInt64.self)
+        pointer += form.prefixBytes
+        if let key { pointer.copyShort(UnsafeRawBufferPointer(start: key, count: form.keyBytes)) }
+        pointer.storeBytes(of: form.valueField.littleEndian, as: UInt16.self)
+        pointer += form.valueFieldBytes
+        if let value { pointer.copyMemory(from: value, byteCount: form.valueBytes) }
+        pointer += form.valueBytes
+        // No headers.
         pointer.storeBytes(of: 0, as: UInt8.self)
         precondition(pointer + 1 == state.pointee.memory + end, "the size was computed wrongly")
         state.pointee.byteCount = end

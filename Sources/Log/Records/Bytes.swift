@@ -42,6 +42,8 @@ enum Varint {
     /// Bytes of the longest.
     @usableFromInline static var byteCountMax: Int { 10 }
 
+    /// Zigzag numbers below take one byte.
+    static var byteMax: UInt64 { 1 << 7 }
     /// Zigzag numbers below take one or two bytes.
     static var shortMax: UInt64 { 1 << 14 }
 
@@ -57,7 +59,7 @@ enum Varint {
 
     /// Of a number below `shortMax`.
     @inline(__always)
-    static func shortByteCount(_ value: UInt64) -> Int { value < 0x80 ? 1 : 2 }
+    static func shortByteCount(_ value: UInt64) -> Int { value < byteMax ? 1 : 2 }
 
     /// Writes at `pointer` and moves it on. The caller has made sure of `byteCount(value)` bytes.
     @inline(__always)
@@ -82,15 +84,6 @@ enum Varint {
     static func shortBytes(_ value: UInt64) -> UInt64 {
         let isTwo: UInt64 = value < 0x80 ? 0 : 1
         return (value & 0x7f) | isTwo &<< 7 | (value &>> 7) &<< 8
-    }
-
-    /// Writes a number below `shortMax` without a branch: two bytes always, the second of which is
-    /// written over if it was one. The caller has made sure of two.
-    @inline(__always)
-    static func writeShort(_ value: UInt64, to pointer: inout UnsafeMutableRawPointer) {
-        let bytes = UInt16(truncatingIfNeeded: shortBytes(value))
-        pointer.storeBytes(of: bytes.littleEndian, as: UInt16.self)
-        pointer += shortByteCount(value)
     }
 
     @inline(__always)

@@ -164,7 +164,7 @@ final class Segment: Sendable {
             guard state.byteCount >= Limits.preallocationBytesMin,
                 state.byteCount + byteCount > state.preallocatedEnd
             else { return nil }
-            let wanted = max(byteCount, min(state.byteCount / 4, Limits.preallocationBytesMax))
+            let wanted = max(byteCount, min(state.byteCount / 2, Limits.preallocationBytesMax))
             state.preallocatedEnd = state.byteCount + wanted
             return (state.byteCount, wanted)
         }

@@ -16,7 +16,7 @@ enum Appending {
     }
 
     static func flushed(_ report: Report) throws {
-        let count = 600_000
+        let count = 1_200_000
         let (values, floors) = try alternate(5) {
             try logCost(count, acks: .flushed, flushBytes: 1 << 20)
         } floor: {
