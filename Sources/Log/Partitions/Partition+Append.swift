@@ -4,13 +4,19 @@ import Synchronization
 
 extension Partition {
     /// Appends a sealed batch; sets its base offset and leader epoch, and its timestamp where the topic
-    /// says so. Gives its first offset; of a batch that an idempotent producer has sent before, the first
+    /// says so. Where it has another codec than its topic (`compression.type`), a copy with that one is
+    /// appended. Gives its first offset; of a batch that an idempotent producer has sent before, the first
     /// offset that it got then. When it returns the batch is written (it survives the process, not a power
     /// loss). Nothing is changed where it throws: `recordTooLarge`, `invalidRecord`,
     /// `producerFenced`, `outOfOrderSequence`, `noSpace`, `io`, `readOnly`.
     @discardableResult
     package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
-        try requireKeys(UnsafeRawBufferPointer(batch))
+        // Its memory must outlive the write.
+        let recoded = try prepare(UnsafeRawBufferPointer(batch))
+        return try withExtendedLifetime(recoded) { try place(recoded?.bytes ?? batch) }
+    }
+
+    private func place(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
         let (offset, isNew) = try state.withLock { state in
             try requireWritable(state)
             try requireOpen(state)

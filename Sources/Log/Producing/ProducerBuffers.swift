@@ -25,6 +25,8 @@ final class ProducerBuffers {
     struct Slot {
         /// The writer of the open batch; nil while there is none.
         var writer: BatchWriter?
+        /// The topic is compacted.
+        var requiresKeys = false
     }
 
     /// What the thread of a producer that lingers has met, to be told to the next caller.
@@ -47,6 +49,7 @@ final class ProducerBuffers {
         let number =
             lastIsSingle && partition == nil ? 0 : choosePartition(key, topic, partition)
         if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
+            key != nil || !lastSlots[number].requiresKeys,
             writer.appendShort(key: key, value: value, timestamp: timestamp ?? .now())
         {
             return
@@ -79,9 +82,17 @@ final class ProducerBuffers {
                 if !target.builder.isEmpty { try write(target) }
             }
         }
-        if target.builder.isEmpty { try makeRoom(for: target) }
-        try target.builder.append(
-            key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+        if target.builder.isEmpty {
+            target.begin()
+            try makeRoom(for: target, size + Limits.recordOverheadMax)
+        }
+        guard key != nil || !target.settings.requiresKeys else {
+            throw LogError.keyMissing(in: topic.name)
+        }
+        do {
+            try target.builder.append(
+                key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+        } catch let error as LogError { throw BatchBuilder.refusal(of: error, by: topic.name) }
         guard target.openedAt == nil else { return }
         target.openedAt = .now
         hasBegunBatch = true
@@ -123,15 +134,18 @@ final class ProducerBuffers {
 
     // MARK: Memory
 
-    /// Reserves a batch's memory. Where the buffers are used up, writes out every batch first and gives
-    /// their memory back.
-    private func makeRoom(for target: ProducerTarget) throws {
-        var wanted = max(settings.batchBytes, target.builder.capacity)
+    /// Reserves the memory of a batch that begins with a record of `byteCount`. Where the buffers are used
+    /// up, writes out every batch first and gives their memory back; a record that is larger than all of
+    /// them goes alone then.
+    private func makeRoom(for target: ProducerTarget, _ byteCount: Int) throws {
+        // What its topic will refuse reserves nothing.
+        let record = byteCount > target.settings.builderBytesMax ? 0 : byteCount
+        var wanted = max(settings.batchBytes, target.builder.capacity, record)
         if heldBytes - target.heldBytes + wanted > settings.bufferBytes {
             try writeAll()
             for state in topics.values { state.dropBuilders() }
             heldBytes = 0
-            wanted = settings.batchBytes
+            wanted = max(settings.batchBytes, record)
         }
         heldBytes += wanted - target.heldBytes
         target.heldBytes = wanted
@@ -179,7 +193,7 @@ final class ProducerBuffers {
         let count = builder.recordCount
         do {
             let batch = builder.seal(
-                producer: try producerStamp(),
+                for: target.settings, producer: try producerStamp(),
                 baseSequence: settings.isIdempotent ? target.nextSequence : -1,
                 compression: settings.compression.codec, level: settings.compressionLevel)
             try target.partition.append(batch)
@@ -193,11 +207,11 @@ final class ProducerBuffers {
         } catch {
             guard settings.acks == .none || target.partition.isDeleted else { throw error }
             droppedCount += count
-            target.clear()
+            heldBytes -= target.clear()
             guard settings.acks == .none else { throw error }
             return
         }
-        target.clear()
+        heldBytes -= target.clear()
     }
 
     private func producerStamp() throws -> ProducerStamp? {
@@ -224,117 +238,5 @@ final class ProducerBuffers {
             return !target.isTouched
         }
         if let failure { throw failure }
-    }
-}
-
-/// A topic that a producer writes to.
-private final class ProducerTopic {
-    private var topic: Topic
-    private let batchBytes: Int
-    private(set) var targets: [ProducerTarget?]
-    // Allocated in init and replaced in `grow`, freed in deinit; the buffers use them only while they hold
-    // the topic, and select it again when it has grown.
-    private(set) var slots: UnsafeMutableBufferPointer<ProducerBuffers.Slot>
-    /// The partition of records without keys.
-    private(set) var sticky: Int?
-
-    init(_ topic: Topic, _ batchBytes: Int) {
-        self.topic = topic
-        self.batchBytes = batchBytes
-        targets = Array(repeating: nil, count: topic.partitionCount)
-        slots = .allocate(capacity: topic.partitionCount)
-        slots.initialize(repeating: ProducerBuffers.Slot())
-    }
-
-    deinit { slots.deallocate() }
-
-    /// Takes in partitions that the topic was given; the others keep their batches and numbers.
-    func grow(to topic: Topic) {
-        let old = slots
-        slots = .allocate(capacity: topic.partitionCount)
-        slots.initialize(repeating: ProducerBuffers.Slot())
-        guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
-        for (index, slot) in old.enumerated() {
-            slots[index] = slot
-            targets[index]?.slot = first + index
-        }
-        old.deallocate()
-        targets += Array(repeating: nil, count: topic.partitionCount - targets.count)
-        self.topic = topic
-    }
-
-    func nextSticky() -> Int {
-        let next = sticky.map { ($0 + 1) % topic.partitionCount }
-        let chosen = next ?? .random(in: 0..<topic.partitionCount)
-        sticky = chosen
-        return chosen
-    }
-
-    /// Throws `noSuchTopic` for a partition that the topic does not have.
-    func target(_ number: Int, _ log: CommitLog) throws -> ProducerTarget {
-        if number < targets.count, let target = targets[number] { return target }
-        let partition = try log.partition(TopicPartition(topic.name, PartitionID(number)))
-        guard number < targets.count, partition.topicID == topic.id else {
-            throw LogError(
-                .noSuchTopic,
-                "\(partition.name) is no partition of the topic '\(topic.name)' as it was when the "
-                    + "producer was given it; ask the log for the topic again")
-        }
-        guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
-        let target = ProducerTarget(partition, first + number, batchBytes: batchBytes)
-        targets[number] = target
-        return target
-    }
-
-    /// Gives back the memory of batches, which are all empty; sequences are kept.
-    func dropBuilders() {
-        for target in targets { target?.dropBuilder() }
-    }
-}
-
-/// One partition that a producer writes to.
-private final class ProducerTarget {
-    let partition: Partition
-    private(set) var builder: BatchBuilder
-    /// Bytes at which a batch is written.
-    private(set) var bytesTarget: Int
-    private let batchBytes: Int
-    /// The number of the next record.
-    var nextSequence: Int32 = 0
-    /// When the batch got its first record; nil while it is empty.
-    var openedAt: ContinuousClock.Instant?
-    /// Whether it was written to since the last flush.
-    var isTouched = false
-    /// Bytes reserved for its batches.
-    var heldBytes = 0
-
-    /// In the memory of the topic, which holds the target.
-    var slot: UnsafeMutablePointer<ProducerBuffers.Slot>
-
-    init(
-        _ partition: Partition, _ slot: UnsafeMutablePointer<ProducerBuffers.Slot>,
-        batchBytes: Int
-    ) {
-        self.partition = partition
-        self.slot = slot
-        self.batchBytes = batchBytes
-        let bytesMax = partition.settings.builderBytesMax
-        bytesTarget = min(batchBytes, bytesMax)
-        builder = BatchBuilder(bytesMax: bytesMax, bytesTarget: bytesTarget)
-    }
-
-    /// The batch was written or given up.
-    func clear() {
-        openedAt = nil
-        slot.pointee.writer = nil
-        builder.reset()
-    }
-
-    func dropBuilder() {
-        precondition(builder.isEmpty, "records would be lost")
-        let bytesMax = partition.settings.builderBytesMax
-        bytesTarget = min(batchBytes, bytesMax)
-        builder = BatchBuilder(bytesMax: bytesMax, bytesTarget: bytesTarget)
-        heldBytes = 0
     }
 }
