@@ -29,12 +29,16 @@ extension CommitLog {
         }
     }
 
+    /// Does nothing where an earlier failure refuses all writes: whoever has met that one was told. What
+    /// fails again and again is told once, until it has succeeded or fails for another reason.
     private func attempt(_ what: String, _ partition: Partition, _ body: () throws -> Void) {
+        guard !partition.hasFailed else { return }
         do {
             try body()
+            partition.backgroundSucceeded(in: what)
         } catch {
             // Its topic may have been deleted meanwhile, or the log closed.
-            guard !partition.isClosed else { return }
+            guard !partition.isClosed, partition.isNews("\(error)", of: what) else { return }
             environment.options.notify("could not \(what) \(partition.name): \(error)")
         }
     }
@@ -115,5 +119,16 @@ extension CommitLog {
         // Set once; the runtime's weak references may be read from any thread.
         nonisolated(unsafe) weak var value: CommitLog?
         init(_ log: CommitLog) { value = log }
+    }
+}
+
+extension Partition {
+    /// Whether the background has not told this failure yet; it counts as told then.
+    fileprivate func isNews(_ failure: String, of action: String) -> Bool {
+        maintenance.withLock { $0.told.updateValue(failure, forKey: action) != failure }
+    }
+
+    fileprivate func backgroundSucceeded(in action: String) {
+        maintenance.withLock { _ = $0.told.removeValue(forKey: action) }
     }
 }

@@ -45,6 +45,8 @@ public enum Limits {
     /// Time at least before a producer's thread tries again what has failed: it is not to keep a processor
     /// busy where records do not linger at all.
     static let lingerRetryInterval = Duration.milliseconds(100)
+    /// Failures that one error of a producer puts into words; there may be one for each partition.
+    static let failuresTold = 3
     /// Bytes of a record beside its key, value and headers, at most (Kafka: MAX_RECORD_OVERHEAD, 21, and
     /// the lengths of key and value).
     static let recordOverheadMax = 32

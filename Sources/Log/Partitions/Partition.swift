@@ -58,6 +58,8 @@ package final class Partition: Sendable {
         var endSeen = Offset.zero
         /// When idle producers were last forgotten.
         var expired = ContinuousClock.now
+        /// What the background has told of failing, by what it was doing.
+        var told: [String: String] = [:]
         /// When compaction has failed last, since this process began.
         var compactionFailure: ContinuousClock.Instant?
     }
@@ -115,6 +117,9 @@ package final class Partition: Sendable {
 
     /// The topic was deleted, for good unless that fails for want of room.
     var isDeleted: Bool { state.withLock { $0.isDeleted } }
+
+    /// All writes are refused after a failure, until the log is opened again.
+    var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
     var highestProducerID: Int64? { state.withLock { $0.producers.highestID } }
 

@@ -29,8 +29,11 @@ final class ProducerBuffers {
         var requiresKeys = false
     }
 
-    /// What the thread of a producer that lingers has met, to be told to the next caller.
-    var failure: (any Error)?
+    /// What the thread of a producer that lingers has met for good, to be told to the next caller. What it
+    /// could not write and tries again is noted with its batch.
+    private var untold = CollectedFailures()
+    /// Whether there is either.
+    private var hasUntold = false
     /// Whether a batch was begun since this was last asked: then that thread has a new time to wait for.
     private var hasBegunBatch = false
 
@@ -104,10 +107,30 @@ final class ProducerBuffers {
         return hasBegunBatch
     }
 
-    func throwFailure() throws {
-        guard let failure else { return }
-        self.failure = nil
-        throw failure
+    /// Notes what the next call is to throw.
+    func tell(_ failure: any Error) {
+        untold.add(failure)
+        hasUntold = true
+    }
+
+    /// Throws what the thread of a producer that lingers has met since the last call, once.
+    func throwUntold() throws {
+        guard hasUntold else { return }
+        try takeUntold().throwIfAny()
+    }
+
+    private func takeUntold() -> CollectedFailures {
+        var failures = untold
+        untold = CollectedFailures()
+        hasUntold = false
+        for state in topics.values {
+            for target in state.targets {
+                guard let target, let failure = target.failure else { continue }
+                failures.add(failure)
+                target.failure = nil
+            }
+        }
+        return failures
     }
 
     private func choosePartition(
@@ -153,25 +176,42 @@ final class ProducerBuffers {
 
     // MARK: Writing
 
-    /// Throws what writing throws, when all has been tried: one topic is not in another's way. The batches
-    /// that are not written stay, but for those of a topic that was deleted.
-    func writeAll() throws {
-        var failure: (any Error)?
-        for state in topics.values {
-            for target in state.targets where target?.builder.isEmpty == false {
-                do {
-                    if let target { try write(target) }
-                } catch { failure = failure ?? error }
-            }
-        }
-        if let failure { throw failure }
+    /// A producer's `flush`.
+    func flush() throws {
+        // What is still in its batch is tried again here, and only told if that fails.
+        for state in topics.values { for target in state.targets { target?.failure = nil } }
+        var failures = takeUntold()
+        write(&failures)
+        // What could be written is flushed in any case.
+        flushTouched(&failures)
+        try failures.throwIfAny()
     }
 
-    /// Writes what was begun before `time`, and gives when the oldest of the others was begun. Throws as
-    /// `writeAll`.
-    func writeBegun(before time: ContinuousClock.Instant) throws -> ContinuousClock.Instant? {
+    /// Throws what writing throws, when all has been tried: one topic is not in another's way. The batches
+    /// that are not written stay, but for those that never can be.
+    private func writeAll() throws {
+        var failures = CollectedFailures()
+        write(&failures)
+        try failures.throwIfAny()
+    }
+
+    private func write(_ failures: inout CollectedFailures) {
+        for state in topics.values {
+            for target in state.targets {
+                guard let target, !target.builder.isEmpty else { continue }
+                failures.collect { try write(target) }
+            }
+        }
+    }
+
+    /// Writes what was begun before `time`, for the thread of a producer that lingers. Gives when the
+    /// oldest of the others was begun, and whether something is to be tried again; what failed is noted
+    /// for the next caller.
+    func writeBegun(before time: ContinuousClock.Instant) -> (
+        oldest: ContinuousClock.Instant?, isIncomplete: Bool
+    ) {
         var oldest: ContinuousClock.Instant?
-        var failure: (any Error)?
+        var isIncomplete = false
         for state in topics.values {
             for target in state.targets {
                 guard let target, let opened = target.openedAt else { continue }
@@ -181,13 +221,21 @@ final class ProducerBuffers {
                 }
                 do {
                     try write(target)
-                } catch { failure = failure ?? error }
+                } catch {
+                    guard !target.builder.isEmpty else {
+                        tell(error)
+                        continue
+                    }
+                    target.failure = error
+                    hasUntold = true
+                    isIncomplete = true
+                }
             }
         }
-        if let failure { throw failure }
-        return oldest
+        return (oldest, isIncomplete)
     }
 
+    /// Where it throws the batch is as it was, to be written again; one that never can be is given up.
     private func write(_ target: ProducerTarget) throws {
         let builder = target.builder
         let count = builder.recordCount
@@ -205,13 +253,23 @@ final class ProducerBuffers {
                 touched.append(target)
             }
         } catch {
-            guard settings.acks == .none || target.partition.isDeleted else { throw error }
+            let isRefused = target.partition.isDeleted || (error as? LogError)?.isRefusal ?? false
+            guard settings.acks == .none || isRefused else { throw error }
             droppedCount += count
             heldBytes -= target.clear()
-            guard settings.acks == .none else { throw error }
+            guard settings.acks == .none else { throw dropped(count, of: target, error) }
             return
         }
         heldBytes -= target.clear()
+    }
+
+    private func dropped(_ count: Int, of target: ProducerTarget, _ error: any Error) -> any Error {
+        guard let error = error as? LogError else { return error }
+        let records = count == 1 ? "a record" : "\(count) records"
+        return LogError(
+            error.code,
+            "\(records) for \(target.partition.name), sent before, could not be written and "
+                + "\(count == 1 ? "is" : "are") dropped: \(error.message)")
     }
 
     private func producerStamp() throws -> ProducerStamp? {
@@ -222,21 +280,18 @@ final class ProducerBuffers {
         return new
     }
 
-    /// Flushes the partitions written to since the last call. Throws what flushing throws, when all have
-    /// been tried.
-    func flushTouched() throws {
-        var failure: (any Error)?
+    /// Flushes the partitions written to since the last call; tries all of them.
+    private func flushTouched(_ failures: inout CollectedFailures) {
         touched.removeAll { target in
             do {
                 try target.partition.flush()
                 target.isTouched = false
             } catch {
-                failure = failure ?? error
+                failures.add(error)
                 // Of a topic that was deleted nothing will ever be flushed: that is told once.
                 target.isTouched = !target.partition.isDeleted
             }
             return !target.isTouched
         }
-        if let failure { throw failure }
     }
 }

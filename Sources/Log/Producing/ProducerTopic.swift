@@ -81,6 +81,8 @@ final class ProducerTarget {
     var openedAt: ContinuousClock.Instant?
     /// Whether it was written to since the last flush.
     var isTouched = false
+    /// Why the thread of a producer that lingers could not write the batch, until that is told or written.
+    var failure: (any Error)?
     /// Bytes reserved for its batches.
     var heldBytes = 0
 
@@ -113,6 +115,7 @@ final class ProducerTarget {
     /// record that was larger than batches are.
     func clear() -> Int {
         openedAt = nil
+        failure = nil
         slot.pointee.writer = nil
         builder.reset()
         guard builder.capacity > max(4 * bytesTarget, Limits.batchBytesTarget) else { return 0 }
