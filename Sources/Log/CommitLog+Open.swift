@@ -49,7 +49,7 @@ extension CommitLog {
 
     private static func openAsOwner(_ directory: String, _ options: LogOptions) throws -> CommitLog
     {
-        let files = options.files
+        let files = options.files.forOneLog()
         try files.createDirectory(directory)
         let lock = try DirectoryLock(directory, in: files)
         // What is of a newer version is refused before anything is touched.
@@ -91,7 +91,12 @@ extension CommitLog {
         let cleanShutdown = directory + Self.cleanShutdownFile
         let wasClean = try files.exists(cleanShutdown)
         try contents.withLock { contents in
-            try finishDeletions(&contents)
+            do {
+                try finishDeletions(&contents)
+            } catch let failure as LogError where failure.code == .noSpace {
+                // Their files are gone; what is written of them is written with the next deletion.
+                environment.options.notify("could not note that topics are gone: \(failure)")
+            }
             for topic in contents.catalog.topics.values.sorted(by: { $0.name < $1.name }) {
                 for name in topic.partitions {
                     contents.partitions[name] = try recover(

@@ -35,6 +35,8 @@ public enum Limits {
     /// (measured on ext4).
     static let preallocationBytesMin = 1024 * 1024
     static let preallocationBytesMax = 32 * 1024 * 1024
+    /// How long nobody asks for room after a disk was full.
+    static let preallocationPause = Duration.seconds(60)
     /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
     public static let indexIntervalBytes = 4096
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's

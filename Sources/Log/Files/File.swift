@@ -50,8 +50,14 @@ final class File: Sendable {
         return done
     }
 
-    /// Writes all of `bytes`, or throws having written some of them: the caller cuts the file back.
+    /// Writes all of `bytes`, or throws having written some of them. On a full disk what partitions hold
+    /// ahead of their writes is given back first. Not for use within a partition's lock.
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int) throws {
+        try fileSystem.room.retrying { try append(bytes, at: position) }
+    }
+
+    /// As `write`, for a partition's appends: where it throws, the caller cuts the file back.
+    func append(_ bytes: UnsafeRawBufferPointer, at position: Int) throws {
         do {
             try fileSystem.willPerform(.write(path, at: position, bytes))
         } catch let short as ShortWrite {
@@ -78,8 +84,20 @@ final class File: Sendable {
     /// Asks for room on the disk behind the end of the file, whose length stays: then writes there need not
     /// allocate it bit by bit. Only a hint: where it is refused, the write says what is wrong.
     func preallocate(_ byteCount: Int, at position: Int) {
+        guard !fileSystem.room.isPaused else { return }
         _ = fallocate(
             descriptor, Int32(streamjobs_keep_size), off_t(position), off_t(byteCount))
+    }
+
+    /// Gives back room behind the end that a process has asked for and not used before it was killed.
+    func releaseRoomBehindEnd() throws {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw systemError("look at", path) }
+        let blockBytes = max(1, Int(status.st_blksize))
+        let needed = (Int(status.st_size) + blockBytes - 1) / blockBytes * blockBytes
+        // Counted in units of 512 bytes, whatever the file system's block.
+        guard Int(status.st_blocks) * 512 > needed else { return }
+        try truncate(to: Int(status.st_size))
     }
 
     func truncate(to byteCount: Int) throws {

@@ -78,6 +78,17 @@ package final class Partition: Sendable {
         flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         state = Locked(recovered)
         self.maintenance = Mutex(maintenance)
+        environment.files.room.add(self) { [weak self] in self?.giveRoomBack() ?? false }
+    }
+
+    deinit { environment.files.room.remove(self) }
+
+    private func giveRoomBack() -> Bool {
+        state.withLock { state in
+            guard !state.segments.isEmpty, state.failure == nil else { return false }
+            // Only a try: whoever has found no room is told so by what fails then.
+            return (try? state.active.releaseRoom()) ?? false
+        }
     }
 
     var files: FileSystem { environment.files }
@@ -127,7 +138,7 @@ package final class Partition: Sendable {
     var changeOfRecoveryPoint: RecoveryPoints.Change? {
         let point = state.withLock {
             RecoveryPoints.Point(
-                flushed: $0.ends.flushed, start: $0.ends.start, leaderEpoch: $0.leaderEpochs.current
+                flushed: $0.ends.flushed, start: $0.ends.start, leaderEpoch: $0.leaderEpochs.noted
             )
         }
         guard environment.recoveryPoints?.point(of: recoveryKey) != point else { return nil }

@@ -65,6 +65,8 @@ struct PartitionRecovery {
             // Of an empty partition as well: it may have lost all that somebody has read.
             try result.state.leaderEpochs.advance(
                 past: leaderEpoch ?? 0, at: result.state.ends.logEnd, in: directory, files)
+            // Sealed segments have given theirs back.
+            try result.state.active.log().releaseRoomBehindEnd()
         }
         result.state.ends.begin(at: startOffset)
         return result
