@@ -43,7 +43,12 @@ extension CommitLog {
         }
     }
 
-    var isStopping: Bool { maintainer.withLock { $0?.isStopping ?? false } }
+    /// Whether background work is to end now.
+    var isStopping: Bool {
+        maintainer.withLock { $0?.deadline.map { $0 <= .now } ?? false }
+    }
+
+    private var isLastRound: Bool { maintainer.withLock { $0?.deadline != nil } }
 
     // MARK: The thread
 
@@ -52,7 +57,8 @@ extension CommitLog {
         let thread: pthread_t
         /// Notified to wake the thread.
         let signal: AppendSignal
-        var isStopping = false
+        /// Once it is to stop: until when it may do what is due.
+        var deadline: ContinuousClock.Instant?
     }
 
     func startMaintainer() {
@@ -77,9 +83,12 @@ extension CommitLog {
         }
     }
 
-    func stopMaintainer() {
+    /// Returns when the thread has ended: after one more round, so that owners who live too short for the
+    /// background (a `produce` now and then) clean up all the same, but not later than after `grace`, and a
+    /// step of the work.
+    func stopMaintainer(grace: Duration) {
         let stopped = maintainer.withLock { maintainer -> Maintainer? in
-            maintainer?.isStopping = true
+            maintainer?.deadline = .now + grace
             return maintainer
         }
         guard let stopped else { return }
@@ -105,9 +114,10 @@ extension CommitLog {
         func run() {
             while true {
                 let seen = signal.count
-                guard let log = log.value, !log.isStopping else { return }
-                log.maintain()
-                if log.isStopping { return }
+                guard let log = log.value else { return }
+                let isLast = log.isLastRound
+                if !log.isStopping { log.maintain() }
+                if isLast || log.isStopping { return }
                 // Nothing of the log is held while waiting.
                 _ = consume log
                 signal.wait(after: seen, timeout: Limits.maintenanceInterval)

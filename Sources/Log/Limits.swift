@@ -97,6 +97,9 @@ public enum Limits {
     static let compactionRetryInterval = Duration.seconds(60)
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.
     static let maintenanceInterval = Duration.seconds(1)
+    /// How long closing an owner's log may remove and compact what is due: little beside a command's own
+    /// time, and enough for a gigabyte of what is clean.
+    static let closingWork = Duration.seconds(1)
 
     // MARK: Consumer groups
 

@@ -44,6 +44,15 @@ struct PartitionRecovery {
         let bases = try removeDeleted(try Self.segmentOffsets(directory, files))
         guard !bases.isEmpty else { throw lost() }
         var result = try resume(bases) ?? fresh(bases)
+        // A checkpoint flushes, with the slot, before it is written.
+        if let recoveryPoint, recoveryPoint < result.maintenance.checkpoint {
+            throw LogError(
+                .corrupted,
+                "recovery-points says that \(directory) was flushed to offset \(recoveryPoint), but "
+                    + "its checkpoint lies at \(result.maintenance.checkpoint): the file is damaged "
+                    + "or of an older state; put the right one back from a copy, or remove it (what "
+                    + "delete-records has hidden may be back then)")
+        }
         let scannedFrom = result.state.ends.logEnd
         try scan(bases, &result.state)
         if let recoveryPoint, result.state.ends.logEnd < recoveryPoint {
