@@ -29,17 +29,26 @@ extension CommitLog {
         }
     }
 
+    /// Does nothing where an earlier failure refuses all writes: whoever has met that one was told. What
+    /// fails again and again is told once, until it has succeeded or fails for another reason.
     private func attempt(_ what: String, _ partition: Partition, _ body: () throws -> Void) {
+        guard !partition.hasFailed else { return }
         do {
             try body()
+            partition.backgroundSucceeded(in: what)
         } catch {
             // Its topic may have been deleted meanwhile, or the log closed.
-            guard !partition.isClosed else { return }
+            guard !partition.isClosed, partition.isNews("\(error)", of: what) else { return }
             environment.options.notify("could not \(what) \(partition.name): \(error)")
         }
     }
 
-    var isStopping: Bool { maintainer.withLock { $0?.isStopping ?? false } }
+    /// Whether background work is to end now.
+    var isStopping: Bool {
+        maintainer.withLock { $0?.deadline.map { $0 <= .now } ?? false }
+    }
+
+    private var isLastRound: Bool { maintainer.withLock { $0?.deadline != nil } }
 
     // MARK: The thread
 
@@ -48,7 +57,8 @@ extension CommitLog {
         let thread: pthread_t
         /// Notified to wake the thread.
         let signal: AppendSignal
-        var isStopping = false
+        /// Once it is to stop: until when it may do what is due.
+        var deadline: ContinuousClock.Instant?
     }
 
     func startMaintainer() {
@@ -73,9 +83,12 @@ extension CommitLog {
         }
     }
 
-    func stopMaintainer() {
+    /// Returns when the thread has ended: after one more round, so that owners who live too short for the
+    /// background (a `produce` now and then) clean up all the same, but not later than after `grace`, and a
+    /// step of the work.
+    func stopMaintainer(grace: Duration) {
         let stopped = maintainer.withLock { maintainer -> Maintainer? in
-            maintainer?.isStopping = true
+            maintainer?.deadline = .now + grace
             return maintainer
         }
         guard let stopped else { return }
@@ -101,9 +114,10 @@ extension CommitLog {
         func run() {
             while true {
                 let seen = signal.count
-                guard let log = log.value, !log.isStopping else { return }
-                log.maintain()
-                if log.isStopping { return }
+                guard let log = log.value else { return }
+                let isLast = log.isLastRound
+                if !log.isStopping { log.maintain() }
+                if isLast || log.isStopping { return }
                 // Nothing of the log is held while waiting.
                 _ = consume log
                 signal.wait(after: seen, timeout: Limits.maintenanceInterval)
@@ -115,5 +129,16 @@ extension CommitLog {
         // Set once; the runtime's weak references may be read from any thread.
         nonisolated(unsafe) weak var value: CommitLog?
         init(_ log: CommitLog) { value = log }
+    }
+}
+
+extension Partition {
+    /// Whether the background has not told this failure yet; it counts as told then.
+    fileprivate func isNews(_ failure: String, of action: String) -> Bool {
+        maintenance.withLock { $0.told.updateValue(failure, forKey: action) != failure }
+    }
+
+    fileprivate func backgroundSucceeded(in action: String) {
+        maintenance.withLock { _ = $0.told.removeValue(forKey: action) }
     }
 }

@@ -49,7 +49,7 @@ extension CommitLog {
 
     private static func openAsOwner(_ directory: String, _ options: LogOptions) throws -> CommitLog
     {
-        let files = options.files
+        let files = options.files.forOneLog()
         try files.createDirectory(directory)
         let lock = try DirectoryLock(directory, in: files)
         // What is of a newer version is refused before anything is touched.
@@ -91,7 +91,12 @@ extension CommitLog {
         let cleanShutdown = directory + Self.cleanShutdownFile
         let wasClean = try files.exists(cleanShutdown)
         try contents.withLock { contents in
-            try finishDeletions(&contents)
+            do {
+                try finishDeletions(&contents)
+            } catch let failure as LogError where failure.code == .noSpace {
+                // Their files are gone; what is written of them is written with the next deletion.
+                environment.options.notify("could not note that topics are gone: \(failure)")
+            }
             for topic in contents.catalog.topics.values.sorted(by: { $0.name < $1.name }) {
                 for name in topic.partitions {
                     contents.partitions[name] = try recover(
@@ -99,6 +104,10 @@ extension CommitLog {
                 }
             }
             try refuseStrangers(contents)
+            // Slots of topics that are gone: a crash, or a flush beside the deletion, may leave one.
+            environment.recoveryPoints?.remove(
+                allBut: Set(contents.partitions.values.map(\.recoveryKey)))
+            noteStarts(&contents)
             // From here on what was found counts as flushed, for all partitions at once.
             let changes = contents.partitions.values.compactMap(\.changeOfRecoveryPoint)
             if !changes.isEmpty { try environment.recoveryPoints?.set(changes) }
@@ -114,6 +123,39 @@ extension CommitLog {
         }
     }
 
+    /// Brings Kafka's file up to what the slots know, where a crash came between the two: if the slots are
+    /// lost later, it is all that knows.
+    private func noteStarts(_ contents: inout Contents) {
+        var isStale = false
+        for (name, partition) in contents.partitions {
+            guard let start = environment.recoveryPoints?.point(of: partition.recoveryKey)?.start,
+                start > contents.startOffsets[name] ?? .zero
+            else { continue }
+            contents.startOffsets[name] = start
+            isStale = true
+        }
+        guard isStale else { return }
+        do {
+            try StartOffsets.write(contents.startOffsets, to: directory, in: files)
+        } catch {
+            environment.options.notify("could not note where partitions begin: \(error)")
+        }
+    }
+
+    /// Throws `corrupted` where what is noted of the beginning proves the slot to be of an older state: the
+    /// slot is always written first.
+    private func refuseOlder(
+        _ point: RecoveryPoints.Point, of name: TopicPartition, _ contents: borrowing Contents
+    ) throws {
+        guard let noted = contents.startOffsets[name], noted > point.start else { return }
+        throw LogError(
+            .corrupted,
+            "\(directory)\(RecoveryPoints.fileName) says that \(name) begins at offset "
+                + "\(point.start), but \(directory)\(StartOffsets.fileName) has \(noted): the first is "
+                + "of an older state, or the second is damaged; put the right one back from a copy, or "
+                + "remove the wrong one")
+    }
+
     /// Opens a partition of the owner's.
     func recover(
         _ name: TopicPartition, of topic: Topic, _ contents: borrowing Contents, wasClean: Bool
@@ -126,6 +168,7 @@ extension CommitLog {
         let recoveryPoints = environment.recoveryPoints
         let point = recoveryPoints?.point(
             of: RecoveryPoints.Key(topicID: topic.id, partition: name.partition))
+        if let point { try refuseOlder(point, of: name, contents) }
         var recovered = try PartitionRecovery(
             name: name, directory: path, files: files, settings: topic.settings,
             startOffset: point?.start ?? contents.startOffsets[name] ?? .zero,
@@ -188,11 +231,11 @@ extension CommitLog {
             recovered: state, maintenance: Partition.Maintenance())
     }
 
-    /// Flushes everything, notes that the stop was clean and gives the directory free. Writing is refused
-    /// afterwards. Throws what flushing throws: then the next open takes the stop for a crash.
+    /// Does what is due of retention and compaction, for a second at most; flushes everything, notes that the
+    /// stop was clean and gives the directory free. Writing is refused afterwards. Throws what flushing throws: then the next open takes the stop for a crash.
     public func close() throws {
         guard access == .owner else { return }
-        stopMaintainer()
+        stopMaintainer(grace: environment.options.closingWork)
         let partitions = contents.withLock { contents in
             defer { contents.isClosed = true }
             return contents.isClosed ? nil : Array(contents.partitions.values)

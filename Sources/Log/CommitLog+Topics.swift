@@ -47,7 +47,9 @@ extension CommitLog {
                 settings: settings)
             var catalog = contents.catalog
             catalog.put(topic)
-            try make(topic.partitions, of: topic, catalog, &contents)
+            try files.room.retrying {
+                try make(topic.partitions, of: topic, catalog, &contents)
+            }
             return topic
         }
     }
@@ -71,7 +73,7 @@ extension CommitLog {
             topic.partitionCount = count
             var catalog = contents.catalog
             catalog.put(topic)
-            try make(added, of: topic, catalog, &contents)
+            try files.room.retrying { try make(added, of: topic, catalog, &contents) }
             return topic
         }
     }
@@ -102,13 +104,31 @@ extension CommitLog {
         }
     }
 
-    /// Deletes a topic with all its records, for good. Throws `noSuchTopic` or `readOnly`.
+    /// Deletes a topic with all its records, for good. On a full disk its records go first, so that there is
+    /// room to note that it is gone. Throws `noSuchTopic` or `readOnly`.
     public func deleteTopic(_ name: String) throws {
         try requireOwner("delete the topic '\(name)'")
-        let partitions = try contents.withLock { contents in
+        let (id, partitions) = try contents.withLock { contents in
             try requireOpen(contents)
-            return try known(name, contents).partitions.compactMap { contents.partitions[$0] }
+            let topic = try known(name, contents)
+            return (topic.id, topic.partitions.compactMap { contents.partitions[$0] })
         }
+        do {
+            try markDeleted(name, partitions)
+        } catch let failure as LogError where failure.code == .noSpace {
+            // If it is gone, what failed behind that is done at the next opening.
+            guard contents.withLock({ $0.catalog.topics[name]?.id == id }) else { throw failure }
+            for partition in partitions {
+                // What stays for another reason leaves less room, and that is told below.
+                _ = Result { try partition.discardRecords { try noteStart(of: partition, $0) } }
+            }
+            try markDeleted(name, partitions)
+        }
+        // A topic of the same name is another topic: nobody has read it.
+        if try topicIfAny(OffsetsTopic.name) != nil { try groupCoordinator().topicDeleted(name) }
+    }
+
+    private func markDeleted(_ name: String, _ partitions: [Partition]) throws {
         // Outside of the lock: whoever rewrites files there may wait for it. From here on nobody writes
         // in directories that another topic of the name may be given.
         for partition in partitions { partition.retire(true) }
@@ -131,8 +151,6 @@ extension CommitLog {
             }
             throw failure
         }
-        // A topic of the same name is another topic: nobody has read it.
-        if try topicIfAny(OffsetsTopic.name) != nil { try groupCoordinator().topicDeleted(name) }
     }
 
     private func known(_ name: String, _ contents: borrowing Contents) throws -> Topic {

@@ -56,7 +56,7 @@ public final class CommitLog: Sendable {
         self.contents = Mutex(contents)
     }
 
-    deinit { stopMaintainer() }
+    deinit { stopMaintainer(grace: .zero) }
 
     var files: FileSystem { environment.files }
 

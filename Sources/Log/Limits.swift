@@ -40,6 +40,8 @@ public enum Limits {
     /// Bytes that a producer writes before the disk begins with them, though their flush is still to come.
     /// Half as much saved a twentieth of the time and cost a tenth in processor time.
     static let startFlushBytes = 384 * 1024
+    /// How long nobody asks for room after a disk was full.
+    static let preallocationPause = Duration.seconds(60)
     /// Bytes between two entries of a segment's index: Kafka's `index.interval.bytes`.
     public static let indexIntervalBytes = 4096
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
@@ -50,6 +52,8 @@ public enum Limits {
     /// Time at least before a producer's thread tries again what has failed: it is not to keep a processor
     /// busy where records do not linger at all.
     static let lingerRetryInterval = Duration.milliseconds(100)
+    /// Failures that one error of a producer puts into words; there may be one for each partition.
+    static let failuresTold = 3
     /// Bytes of a record beside its key, value and headers, at most (Kafka: MAX_RECORD_OVERHEAD, 21, and
     /// the lengths of key and value).
     static let recordOverheadMax = 32
@@ -98,6 +102,9 @@ public enum Limits {
     static let compactionRetryInterval = Duration.seconds(60)
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.
     static let maintenanceInterval = Duration.seconds(1)
+    /// How long closing an owner's log may remove and compact what is due: little beside a command's own
+    /// time, and enough for a gigabyte of what is clean.
+    static let closingWork = Duration.seconds(1)
 
     // MARK: Consumer groups
 

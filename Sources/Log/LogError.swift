@@ -61,4 +61,12 @@ public struct LogError: Error, CustomStringConvertible {
 
     /// Whether the same call may succeed later without anything being mended by hand.
     public var isRetriable: Bool { code == .noSpace }
+
+    /// Whether the log will take the same batch at no time: then to send it again is in the way of others.
+    var isRefusal: Bool {
+        switch code {
+        case .recordTooLarge, .invalidRecord, .producerFenced, .outOfOrderSequence: true
+        default: false
+        }
+    }
 }

@@ -31,12 +31,14 @@ public final class Producer {
 
     /// Records that are in the log; those in batches that are not full yet are not.
     public var writtenCount: Int { locked { $0.writtenCount } }
-    /// Records dropped, since they could not be written: with `Acks.none`, or of a topic that was deleted.
+    /// Records dropped, since they could not be written: with `Acks.none`, or where their topic was deleted
+    /// or will not take them any more.
     public var droppedCount: Int { locked { $0.droppedCount } }
 
     /// Adds a record to the batch of its partition; a full batch is written. Throws `recordTooLarge`,
-    /// `noSuchTopic` for a partition that the topic does not have, and what writing throws: then the
-    /// record was not added, and what was added before is kept to be written again.
+    /// `invalidRecord` where a compacted topic is sent a null key, `noSuchTopic` for a partition that the
+    /// topic does not have, and what writing what was sent before throws (with `linger`, since the last
+    /// call). In all these cases the record was not added; what was added before is kept, as by `flush`.
     /// - Parameters:
     ///   - partition: Nil: the partitioner's choice.
     ///   - timestamp: Nil: now.
@@ -81,16 +83,11 @@ public final class Producer {
     }
 
     /// When it returns, all that was sent is in the log and, with `Acks.flushed`, on the disk. Throws what
-    /// writing and flushing throw, when everything was tried; what was not written is kept, to be tried
-    /// again, but for records of a topic that was deleted: they are dropped and counted.
+    /// writing and flushing throw, when everything was tried, all of it in one error. What was not written
+    /// is kept, to be tried again, but for what never can be (of a topic that was deleted, or whose limits
+    /// have become lower than a batch): that is dropped and counted, and told once.
     public func flush() throws {
-        try locked {
-            try $0.throwFailure()
-            // What could be written is flushed in any case.
-            let written = Result(catching: $0.writeAll)
-            try $0.flushTouched()
-            try written.get()
-        }
+        try locked { try $0.flush() }
     }
 
     private func locked<R>(_ body: (ProducerBuffers) throws -> R) rethrows -> R {

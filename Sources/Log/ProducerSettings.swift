@@ -38,9 +38,9 @@ public struct ProducerSettings: Sendable {
     /// `batch.size`: bytes at which a batch is written, header included.
     public var batchBytes = Limits.batchBytesTarget
     /// `buffer.memory`: bytes in unfinished batches of all partitions. Where they are used up, the caller
-    /// writes them out before it goes on.
+    /// writes them out before it goes on. A record that is larger, of a topic that takes it, goes alone.
     public var bufferBytes = Limits.producerBufferBytes
-    /// `compression.type`.
+    /// `compression.type`, for topics that leave it to their producers.
     public var compression = CompressionType.none
     /// `compression.gzip.level` and its like; nil: the codec's default.
     public var compressionLevel: Int?
@@ -57,7 +57,7 @@ public struct ProducerSettings: Sendable {
 
     /// Throws `invalidArgument` for what no producer can do.
     func validate() throws {
-        let sizes = BatchHeader.byteCount + 1...Limits.batchBytesMax
+        let sizes = BatchHeader.byteCount + 1...Limits.batchBytesMaxMax
         guard sizes.contains(batchBytes) else {
             throw LogError(
                 .invalidArgument,

@@ -1,6 +1,8 @@
 // What can be set for a topic, by Kafka's names. A setting that is not given has the default here, which
 // is Kafka's but for retention: a topic keeps its records for ever unless told otherwise.
 
+package import StreamJobsCompression
+
 /// The settings of a topic. A value.
 public struct TopicSettings: Hashable, Sendable {
     /// What becomes of old records.
@@ -18,6 +20,16 @@ public struct TopicSettings: Hashable, Sendable {
         case logAppendTime = "LogAppendTime"
     }
 
+    /// How a topic's batches are stored.
+    public enum Compression: String, Hashable, Sendable, CaseIterable {
+        /// As their producer has made them.
+        case producer
+        case uncompressed, gzip, snappy, lz4, zstd
+
+        /// What every batch is stored with; nil where that is left to its producer.
+        package var codec: CompressionCodec? { CompressionCodec(name: rawValue) }
+    }
+
     /// `retention.ms`: records older than that are removed; nil: never (-1).
     public var retention: Duration?
     /// `retention.bytes`: what a partition keeps; nil: everything (-1).
@@ -28,12 +40,14 @@ public struct TopicSettings: Hashable, Sendable {
     public var segmentSpan: Duration?
     /// `cleanup.policy`
     public var cleanupPolicy: CleanupPolicy = .delete
-    /// `max.message.bytes`: of a batch as it is stored.
+    /// `max.message.bytes`: of a batch as it is stored. A producer counts a record's bytes before it
+    /// compresses them.
     public var batchBytesMax = Limits.batchBytesMax
     /// `message.timestamp.type`
     public var timestampType = TimestampType.createTime
-    /// `compression.type`: the codec's name, or `producer` for what the producer has chosen.
-    public var compression = "producer"
+    /// `compression.type`: what comes with another codec is stored with this one, but for batches of which
+    /// that would take them over `max.message.bytes`.
+    public var compression = Compression.producer
     /// `min.compaction.lag.ms`: so long a record is not compacted.
     public var compactionLagMin = Duration.zero
     /// `max.compaction.lag.ms`: after so long it is, however little there is to gain; nil: never.
@@ -125,11 +139,11 @@ extension TopicSettings {
             Setting(
                 name: "compression.type",
                 takes: "producer, uncompressed, gzip, snappy, lz4 or zstd",
-                read: { $0.compression },
+                read: { $0.compression.rawValue },
                 write: { settings, text in
-                    let names = ["producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"]
-                    settings.compression = text
-                    return names.contains(text)
+                    guard let type = Compression(rawValue: text) else { return false }
+                    settings.compression = type
+                    return true
                 }),
             .duration("delete.retention.ms", \.deleteRetention),
             .count("index.interval.bytes", \.indexIntervalBytes, 0...Int(Int32.max)),
@@ -210,7 +224,8 @@ extension TopicSettings {
 
 extension TopicSettings {
     /// Bytes of a batch that is gathered for the topic, at most; a record that is larger is refused alone.
-    var builderBytesMax: Int {
-        max(BatchHeader.byteCount, min(batchBytesMax, Limits.batchBytesMax))
-    }
+    package var builderBytesMax: Int { max(BatchHeader.byteCount, batchBytesMax) }
+
+    /// A record without key could be neither replaced nor deleted.
+    package var requiresKeys: Bool { cleanupPolicy.contains(.compact) }
 }

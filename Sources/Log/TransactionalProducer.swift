@@ -101,8 +101,8 @@ public final class TransactionalProducer: Sendable {
     }
 
     /// Adds a record to the open transaction; it is in the log at `commit`, at the latest. After an error
-    /// other than `noSuchTopic`, `invalidArgument` and `recordTooLarge` the transaction can only be
-    /// aborted.
+    /// other than `noSuchTopic`, `invalidArgument`, `recordTooLarge` and `invalidRecord` the transaction
+    /// can only be aborted.
     ///
     /// - Parameters:
     ///   - value: nil is a tombstone, which is not an empty value.

@@ -30,7 +30,7 @@ package final class MemoryLog: JobLog {
             contents.topics[name] = topic
             for partition in topic.partitions {
                 contents.partitions[partition] = MemoryPartition(
-                    partition, topicID: topic.id)
+                    partition, topicID: topic.id, settings: settings)
             }
             return topic
         }

@@ -1,10 +1,12 @@
 package import StreamJobs
+import StreamJobsCompression
 package import StreamJobsLog
 import Synchronization
 
 package final class MemoryPartition: JobLogPartition {
     package let name: TopicPartition
     package let topicID: TopicID
+    package let settings: TopicSettings
     private let signals = AppendSignals()
     private let state = Mutex(State())
 
@@ -33,9 +35,10 @@ package final class MemoryPartition: JobLogPartition {
         deinit { bytes.deallocate() }
     }
 
-    init(_ name: TopicPartition, topicID: TopicID) {
+    init(_ name: TopicPartition, topicID: TopicID, settings: TopicSettings) {
         self.name = name
         self.topicID = topicID
+        self.settings = settings
     }
 
     package var startOffset: Offset { .zero }
@@ -122,6 +125,7 @@ final class MemoryCursor: JobLogCursor {
     private var batch: MemoryPartition.StoredBatch?
     private var records: BatchRecords?
     private var record: RecordView?
+    private lazy var decompressor = Decompressor()
 
     init(_ partition: MemoryPartition, from offset: Offset, _ isolation: Isolation) {
         self.partition = partition
@@ -146,7 +150,7 @@ final class MemoryCursor: JobLogCursor {
             {
                 batch = stored
                 if isVisible {
-                    records = BatchRecords(stored.bytes, stored.header)
+                    records = try BatchRecords(stored.bytes, stored.header, decompressor)
                 } else {
                     position = Offset(stored.header.nextOffset)
                 }

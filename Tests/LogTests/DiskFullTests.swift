@@ -5,39 +5,6 @@ import StreamJobsLog
 import TestSupport
 import Testing
 
-/// A file system of a megabyte in a temporary directory, unmounted with it.
-private final class SmallDisk {
-    let directory: TemporaryDirectory
-    var path: String { directory.path }
-
-    /// Nil without the right to mount.
-    init?() throws {
-        directory = try TemporaryDirectory()
-        guard mount("none", directory.path, "tmpfs", 0, "size=1m") == 0 else { return nil }
-    }
-
-    deinit { umount2(path, Int32(MNT_DETACH)) }
-
-    static let isPermitted: Bool = {
-        do {
-            if try SmallDisk() != nil { return true }
-            print("skipped: no right to mount a tmpfs: \(String(cString: strerror(errno)))")
-        } catch { print("skipped: \(error)") }
-        return false
-    }()
-
-    /// Leaves `byteCount` bytes of room, about.
-    func fill(leaving byteCount: Int) throws {
-        var status = statvfs()
-        #expect(statvfs(path, &status) == 0)
-        let room = Int(status.f_bavail * status.f_bsize)
-        let ballast = Data(repeating: 0, count: max(0, room - byteCount))
-        try ballast.write(to: URL(fileURLWithPath: path + "/ballast"))
-    }
-
-    func empty() throws { try FileManager.default.removeItem(atPath: path + "/ballast") }
-}
-
 @Suite(.enabled(if: SmallDisk.isPermitted, "mounting a tmpfs is not permitted"))
 struct DiskFullTests {
     @Test func `an append to a full disk is undone, reads go on, and so does work with room again`()

@@ -119,6 +119,7 @@ final class CrashingPartition: JobLogPartition {
 
     var name: TopicPartition { partition.name }
     var topicID: TopicID { partition.topicID }
+    var settings: TopicSettings { partition.settings }
     var startOffset: Offset { partition.startOffset }
     var lastStableOffset: Offset { partition.lastStableOffset }
     var logEndOffset: Offset { partition.logEndOffset }

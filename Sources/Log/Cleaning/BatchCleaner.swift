@@ -22,6 +22,8 @@ final class BatchCleaner {
     private let survey: CleaningSurvey
     private let now: Timestamp
     private let newHorizon: Timestamp
+    /// What batches that are written anew get; nil: what they have.
+    private let topicCodec: CompressionCodec?
     private let reader = BatchRecordsReader()
     private lazy var compressor = Compressor()
     /// Producers of which a batch stays whose transaction has not ended yet.
@@ -30,10 +32,11 @@ final class BatchCleaner {
     private var memory = GrowingBytes()
     private var compressed = GrowingBytes()
 
-    init(_ survey: CleaningSurvey, now: Timestamp, deleteRetention: Duration) {
+    init(_ survey: CleaningSurvey, now: Timestamp, _ settings: TopicSettings) {
         self.survey = survey
         self.now = now
-        newHorizon = now.advanced(by: deleteRetention)
+        newHorizon = now.advanced(by: settings.deleteRetention)
+        topicCodec = settings.compression.codec
     }
 
     /// - Parameter isLast: It says where its segment ends, and stays for that.
@@ -155,8 +158,9 @@ final class BatchCleaner {
         }
         let byteCount = pointer - memory.pointer
         precondition(byteCount <= memory.count, "the room was computed wrongly")
-        let (start, wholeCount) = try compress(byteCount, with: header.codec)
-        copyHeader(header, batch, horizon: horizon, to: start)
+        let codec = header.isControl ? .none : try topicCodec ?? header.codec
+        let (start, wholeCount) = try compress(byteCount, with: codec)
+        copyHeader(header, batch, codec, horizon: horizon, to: start)
         return .replace(Self.finish(start, byteCount: wholeCount, recordsCount: count))
     }
 
@@ -176,14 +180,17 @@ final class BatchCleaner {
     }
 
     private func copyHeader(
-        _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, horizon: Timestamp?,
-        to start: UnsafeMutableRawPointer
+        _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, _ codec: CompressionCodec,
+        horizon: Timestamp?, to start: UnsafeMutableRawPointer
     ) {
         var pointer = start
         pointer.copy(UnsafeRawBufferPointer(rebasing: batch[..<BatchHeader.byteCount]))
-        guard let horizon else { return }
+        let rest = BatchHeader.Attributes(rawValue: header.attributes.rawValue & ~0b111)
+        let attributes = rest.union(.init(rawValue: Int16(codec.rawValue)))
         start.storeBigEndian(
-            header.attributes.union(.deleteHorizon).rawValue, at: BatchHeader.Position.attributes)
+            (horizon == nil ? attributes : attributes.union(.deleteHorizon)).rawValue,
+            at: BatchHeader.Position.attributes)
+        guard let horizon else { return }
         start.storeBigEndian(horizon.milliseconds, at: BatchHeader.Position.baseTimestamp)
     }
 

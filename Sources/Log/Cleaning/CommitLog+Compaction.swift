@@ -6,7 +6,7 @@ import Synchronization
 extension CommitLog {
     /// Cleans the partitions that need it. What fails is told to `notify`, and tried again later.
     func compact(_ partitions: [Partition], now: Timestamp) {
-        for partition in partitions where !isStopping {
+        for partition in partitions where !isStopping && !partition.hasFailed {
             guard partition.settings.cleanupPolicy.contains(.compact), partition.mayCompact else {
                 continue
             }

@@ -1,24 +1,12 @@
 // In a compacted topic every record has a key: without one it could be neither replaced nor deleted.
 
-import StreamJobsCompression
-
-extension Partition {
-    /// Throws `invalidRecord` for a batch with a null key in a compacted topic.
-    func requireKeys(_ batch: UnsafeRawBufferPointer) throws {
-        guard settings.cleanupPolicy.contains(.compact) else { return }
-        do {
-            let header = try BatchHeader(batch)
-            guard !header.isControl else { return }
-            let reader = BatchRecordsReader()
-            let records = try reader.records(of: batch, header)
-            guard let index = try NullKeys.first(in: records, of: header) else { return }
-            throw LogError(
-                .invalidRecord,
-                "record \(index) of a batch for \(name) has no key, but the topic is compacted "
-                    + "(cleanup.policy=compact); give every record a key")
-        } catch let damage as MalformedBatch {
-            throw LogError(.invalidRecord, "a batch for \(name) cannot be read: \(damage)")
-        }
+extension LogError {
+    /// Of a record without key that is sent to a compacted topic.
+    package static func keyMissing(in topic: String) -> LogError {
+        LogError(
+            .invalidRecord,
+            "a record for the topic '\(topic)' has no key, but the topic is compacted "
+                + "(cleanup.policy=compact); give every record a key")
     }
 }
 

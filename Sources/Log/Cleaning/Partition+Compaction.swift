@@ -40,7 +40,7 @@ extension Partition {
         do {
             survey = try CleaningSurvey(range, keyBytesMax: keyBytesMax, pause: pause)
         } catch let damage as MalformedBatch { throw unreadable(damage) }
-        let cleaner = BatchCleaner(survey, now: now, deleteRetention: settings.deleteRetention)
+        let cleaner = BatchCleaner(survey, now: now, settings)
         let segments = Array(range.segments.prefix(survey.segmentCount))
         var producers = ProducerStates()
         var hasSwapped = false

@@ -31,6 +31,29 @@ extension Partition {
         }
     }
 
+    /// Removes all that is decided, with the active segment where that can be ended: a topic that is to be
+    /// deleted makes room so.
+    func discardRecords(note: (Offset) throws -> Void) throws {
+        try maintenance.withLock { maintenance in
+            let (end, isNew) = try state.withLock { state in
+                try requireWritable(state)
+                try requireOpen(state)
+                let end = state.ends.lastStable
+                if end == state.ends.logEnd, state.active.byteCount > 0 {
+                    do {
+                        try roll(at: end, &state)
+                    } catch let failure as LogError where failure.code == .noSpace {
+                        // What lies before the active one goes all the same.
+                    }
+                }
+                return (end, end > state.ends.start)
+            }
+            try flush()
+            if isNew { try note(end) }
+            try removeSegments(below: end, &maintenance)
+        }
+    }
+
     /// Removes the segments that the topic's settings no longer keep; gives how many those were. An active
     /// segment that goes as well is ended first, so that there is always one to append to.
     @discardableResult
@@ -54,7 +77,7 @@ extension Partition {
                 return (start, noted, true)
             }
             // The new segment is there before the old one goes, and what the old one says of producers.
-            if hasRolled { try checkpoint(&maintenance) }
+            if hasRolled { _ = try checkpointIfRoom(&maintenance) }
             if start > noted {
                 // The markers of what is removed as well.
                 try flush()
@@ -68,30 +91,49 @@ extension Partition {
     @discardableResult
     private func removeSegments(below start: Offset, _ maintenance: inout Maintenance) throws -> Int
     {
+        let (count, isNoted) = try takeOutSegments(below: start, &maintenance)
+        // The files are closed only now, so that there is room again, most likely.
+        if !isNoted { _ = try checkpointIfRoom(&maintenance) }
+        return count
+    }
+
+    private func takeOutSegments(below start: Offset, _ maintenance: inout Maintenance) throws -> (
+        count: Int, isNoted: Bool
+    ) {
         let removed = state.withLock { state in
             state.ends.advance(start: max(start, state.ends.start))
             let count = state.segments.dropLast().prefix { $0.nextOffset <= start }.count
             defer { state.segments.removeFirst(count) }
             return Array(state.segments.prefix(count))
         }
-        guard !removed.isEmpty else { return 0 }
+        guard !removed.isEmpty else { return (0, true) }
         // What goes on is there before the others go, the last segment above all.
         try files.flushDirectory(directory)
         let bases = Set(removed.map(\.baseOffset))
         let left = maintenance.manifest.filter { !bases.contains($0.baseOffset) }
-        do {
-            if left.isEmpty {
-                // What is known of producers goes with the manifest: it is not to name only what is missing.
-                try checkpoint(&maintenance)
-            } else {
-                maintenance.manifest = left
-                try SegmentManifest.write(left, to: directory, in: files)
-            }
-        } catch let failure as LogError where failure.code == .noSpace {
-            // Room is what this is to make; opening knows by the start what was removed.
+        let isNoted: Bool
+        if left.isEmpty {
+            // What is known of producers goes with the manifest: it is not to name only what is missing.
+            isNoted = try checkpointIfRoom(&maintenance)
+        } else {
+            maintenance.manifest = left
+            isNoted = try ifRoom { try SegmentManifest.write(left, to: directory, in: files) }
         }
         try SegmentRemoval.remove(removed, from: directory, in: files)
-        return removed.count
+        return (removed.count, isNoted)
+    }
+
+    private func checkpointIfRoom(_ maintenance: inout Maintenance) throws -> Bool {
+        try ifRoom { try checkpoint(&maintenance) }
+    }
+
+    /// False where a full disk has no room for it: room is what removing is to make, and opening knows by
+    /// the start what was removed.
+    private func ifRoom(_ body: () throws -> Void) throws -> Bool {
+        do {
+            try body()
+            return true
+        } catch let failure as LogError where failure.code == .noSpace { return false }
     }
 }
 

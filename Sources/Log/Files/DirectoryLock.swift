@@ -16,9 +16,14 @@ final class DirectoryLock: Sendable {
                 .directoryInUse,
                 "the data directory \(directory) is in use by process \(holder); stop it first")
         }
-        try file.truncate(to: 0)
+        // In the place of the last one, so that a full disk has room for it.
         var text = "\(getpid())\n"
-        try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0), at: 0) }
+        do {
+            try text.withUTF8 { try file.write(UnsafeRawBufferPointer($0), at: 0) }
+            try file.truncate(to: text.utf8.count)
+        } catch let failure as LogError where failure.code == .noSpace {
+            // The lock holds without the sentence.
+        }
     }
 
     // Closing would leave the lock to a child that this process has forked and that has not yet got to

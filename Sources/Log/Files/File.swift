@@ -50,8 +50,14 @@ final class File: Sendable {
         return done
     }
 
-    /// Writes all of `bytes`, or throws having written some of them: the caller cuts the file back.
+    /// Writes all of `bytes`, or throws having written some of them. On a full disk what partitions hold
+    /// ahead of their writes is given back first. Not for use within a partition's lock.
     func write(_ bytes: UnsafeRawBufferPointer, at position: Int) throws {
+        try fileSystem.room.retrying { try append(bytes, at: position) }
+    }
+
+    /// As `write`, for a partition's appends: where it throws, the caller cuts the file back.
+    func append(_ bytes: UnsafeRawBufferPointer, at position: Int) throws {
         do {
             try fileSystem.willPerform(.write(path, at: position, bytes))
         } catch let short as ShortWrite {
@@ -78,6 +84,7 @@ final class File: Sendable {
     /// Asks for room on the disk behind the end of the file, whose length stays: then writes there need not
     /// allocate it bit by bit. Only a hint: where it is refused, the write says what is wrong.
     func preallocate(_ byteCount: Int, at position: Int) {
+        guard !fileSystem.room.isPaused else { return }
         _ = fallocate(
             descriptor, Int32(streamjobs_keep_size), off_t(position), off_t(byteCount))
     }
@@ -85,10 +92,21 @@ final class File: Sendable {
     /// Has the disk begin with what was written below `end` and not flushed: a flush that follows soon finds
     /// less to do then. Only a hint, and no flush: what fails, and what survives a power loss, `flush` says.
     func startFlush(below end: Int) {
-        // The page that the next write goes on in would be written twice..
+        // The page that the next write goes on in would be written twice.
         let wholePages = end & ~(Limits.pageBytes - 1)
         guard wholePages > 0 else { return }
         _ = sync_file_range(descriptor, 0, off_t(wholePages), UInt32(streamjobs_start_writing))
+    }
+
+    /// Gives back room behind the end that a process has asked for and not used before it was killed.
+    func releaseRoomBehindEnd() throws {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw systemError("look at", path) }
+        let blockBytes = max(1, Int(status.st_blksize))
+        let needed = (Int(status.st_size) + blockBytes - 1) / blockBytes * blockBytes
+        // Counted in units of 512 bytes, whatever the file system's block.
+        guard Int(status.st_blocks) * 512 > needed else { return }
+        try truncate(to: Int(status.st_size))
     }
 
     func truncate(to byteCount: Int) throws {

@@ -40,8 +40,12 @@ package final class FileSystem: Sendable {
     package static let live = FileSystem(observer: nil)
 
     private let observer: (any FileSystemObserver)?
+    let room = RoomAhead()
 
     package init(observer: (any FileSystemObserver)?) { self.observer = observer }
+
+    /// The same for one log, whose partitions share what room they have asked for.
+    func forOneLog() -> FileSystem { FileSystem(observer: observer) }
 
     func willPerform(_ operation: @autoclosure () -> FileOperation) throws {
         if let observer { try observer.willPerform(operation()) }

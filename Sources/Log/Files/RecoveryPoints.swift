@@ -124,6 +124,11 @@ final class RecoveryPoints: Sendable {
         }
     }
 
+    /// Forgets all other partitions.
+    func remove(allBut keys: Set<Key>) {
+        remove(state.withLock { state in state.indexes.keys.filter { !keys.contains($0) } })
+    }
+
     /// Gives the number of the change after which all is as `change` says.
     private static func make(_ change: Change, in state: inout State) -> Int64 {
         let index: Int

@@ -16,6 +16,13 @@ struct LeaderEpochs {
     /// Whether there was a file.
     private(set) var isInFile = false
 
+    /// The last epoch that the file tells of, where a full disk has kept a later one from being written.
+    private var notedBefore: Int32?
+    /// Nothing may be appended until the epoch is written: another would be begun at its number.
+    var isPending: Bool { notedBefore != nil }
+    /// The last epoch that the next opening will know of.
+    var noted: Int32 { notedBefore ?? current }
+
     init() {}
 
     init(directory: String, in files: FileSystem, mayBeStale: Bool) throws {
@@ -59,12 +66,31 @@ struct LeaderEpochs {
         append(header.leaderEpoch, base)
     }
 
-    /// Begins the next epoch at `start`, above `known`, which somebody may have been told of.
+    /// Begins the next epoch at `start`, above `known`, which somebody may have been told of. On a full disk
+    /// it is pending then.
     mutating func advance(
         past known: Int32, at start: Offset, in directory: String, _ files: FileSystem
     ) throws {
+        let noted = isInFile ? current : known
         append(max(current, known) + 1, start)
+        try writeIfRoom(noted, to: directory, files)
+    }
+
+    /// Throws `noSpace` where there is still no room.
+    mutating func writePending(to directory: String, _ files: FileSystem) throws {
         try write(to: directory, files)
+        notedBefore = nil
+    }
+
+    private mutating func writeIfRoom(_ noted: Int32, to directory: String, _ files: FileSystem)
+        throws
+    {
+        do {
+            try write(to: directory, files)
+            notedBefore = nil
+        } catch let failure as LogError where failure.code == .noSpace {
+            notedBefore = notedBefore ?? noted
+        }
     }
 
     /// After everything was read: `known` is the epoch of the last opening. Throws `corrupted` if the file
@@ -75,7 +101,7 @@ struct LeaderEpochs {
         guard isInFile else {
             // Epochs in which nothing was written are in no batch.
             if current < known { append(known, end) }
-            if current > 0 { try write(to: directory, files) }
+            if current > 0 { try writeIfRoom(known, to: directory, files) }
             return
         }
         guard current >= known else {
@@ -88,10 +114,10 @@ struct LeaderEpochs {
     }
 
     private mutating func write(to directory: String, _ files: FileSystem) throws {
-        isInFile = true
         try CheckpointFile.write(
             entries.map { "\($0.epoch) \($0.start)" }, to: directory + "/" + Self.fileName,
             in: files)
+        isInFile = true
     }
 
     private mutating func append(_ epoch: Int32, _ start: Offset) {

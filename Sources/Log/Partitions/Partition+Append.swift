@@ -4,16 +4,25 @@ import Synchronization
 
 extension Partition {
     /// Appends a sealed batch; sets its base offset and leader epoch, and its timestamp where the topic
-    /// says so. Gives its first offset; of a batch that an idempotent producer has sent before, the first
+    /// says so. Where it has another codec than its topic (`compression.type`), a copy with that one is
+    /// appended. Gives its first offset; of a batch that an idempotent producer has sent before, the first
     /// offset that it got then. When it returns the batch is written (it survives the process, not a power
     /// loss). Nothing is changed where it throws: `recordTooLarge`, `invalidRecord`,
     /// `producerFenced`, `outOfOrderSequence`, `noSpace`, `io`, `readOnly`.
     @discardableResult
     package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
-        try requireKeys(UnsafeRawBufferPointer(batch))
-        let (offset, isNew) = try state.withLock { state in
+        // Its memory must outlive the write.
+        let recoded = try prepare(UnsafeRawBufferPointer(batch))
+        return try withExtendedLifetime(recoded) {
+            try files.room.retrying { try place(recoded?.bytes ?? batch) }
+        }
+    }
+
+    private func place(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
+        let placed: (Offset, isNew: Bool)? = try state.withLock { state in
             try requireWritable(state)
             try requireOpen(state)
+            guard !state.leaderEpochs.isPending else { return nil }
             if state.settings.timestampType == .logAppendTime { BatchHeader.stamp(batch, .now()) }
             let header = BatchHeader.place(
                 batch, at: state.ends.logEnd, leaderEpoch: state.leaderEpochs.current)
@@ -25,8 +34,30 @@ extension Partition {
             state.batchAdded(header, UnsafeRawBufferPointer(batch))
             return (Offset(header.baseOffset), true)
         }
+        guard let (offset, isNew) = placed else {
+            try noteLeaderEpoch()
+            return try place(batch)
+        }
         if isNew { signals.notify() }
         return offset
+    }
+
+    /// Notes the leader epoch that a full disk has kept from being noted when the log was opened: before the
+    /// first append in it, and before a stop that is called clean. Throws `noSpace` as long as it cannot be.
+    func noteLeaderEpoch() throws {
+        guard state.withLock({ $0.leaderEpochs.isPending }) else { return }
+        try maintenance.withLock { _ in
+            var epochs = try state.withLock { state in
+                try requireTopic(state)
+                return state.leaderEpochs
+            }
+            guard epochs.isPending else { return }
+            try epochs.writePending(to: directory, files)
+            try environment.recoveryPoints?.set([
+                .init(key: recoveryKey, leaderEpoch: epochs.current)
+            ])
+            state.withLock { $0.leaderEpochs = epochs }
+        }
     }
 
     /// Ends `producer`'s transaction here; does nothing if it has none open. The marker carries the epoch
@@ -60,7 +91,7 @@ extension Partition {
         let file = try segment.log()
         segment.preallocate(for: batch.count, in: file)
         do {
-            try file.write(batch, at: position)
+            try file.append(batch, at: position)
         } catch let failure as LogError {
             do {
                 try file.truncate(to: position)

@@ -136,7 +136,7 @@ extension Partition {
         // The directory may be another topic's by now. (`retire` waits for `maintenance`.)
         if state.withLock({ $0.isDeleted }) { return }
         // Nothing is noted of a partition that never held anything.
-        if maintenance.manifest.isEmpty, captures.allSatisfy({ $0.byteCount == 0 }) { return }
+        if maintenance.manifest.isEmpty, end == .zero { return }
         let known = Dictionary(
             uniqueKeysWithValues: maintenance.manifest.map { ($0.baseOffset, $0) })
         var manifest: [SegmentSummary] = []
@@ -181,6 +181,7 @@ extension Partition {
             return state.active
         }
         try active.releaseRoom()
+        try noteLeaderEpoch()
         try checkpoint()
     }
 }

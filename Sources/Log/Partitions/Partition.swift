@@ -58,6 +58,8 @@ package final class Partition: Sendable {
         var endSeen = Offset.zero
         /// When idle producers were last forgotten.
         var expired = ContinuousClock.now
+        /// What the background has told of failing, by what it was doing.
+        var told: [String: String] = [:]
         /// When compaction has failed last, since this process began.
         var compactionFailure: ContinuousClock.Instant?
     }
@@ -76,6 +78,17 @@ package final class Partition: Sendable {
         flushes = SharedFlush(done: recovered.ends.flushed.rawValue)
         state = Locked(recovered)
         self.maintenance = Mutex(maintenance)
+        environment.files.room.add(self) { [weak self] in self?.giveRoomBack() ?? false }
+    }
+
+    deinit { environment.files.room.remove(self) }
+
+    private func giveRoomBack() -> Bool {
+        state.withLock { state in
+            guard !state.segments.isEmpty, state.failure == nil else { return false }
+            // Only a try: whoever has found no room is told so by what fails then.
+            return (try? state.active.releaseRoom()) ?? false
+        }
     }
 
     var files: FileSystem { environment.files }
@@ -116,13 +129,16 @@ package final class Partition: Sendable {
     /// The topic was deleted, for good unless that fails for want of room.
     var isDeleted: Bool { state.withLock { $0.isDeleted } }
 
+    /// All writes are refused after a failure, until the log is opened again.
+    var hasFailed: Bool { state.withLock { $0.failure != nil } }
+
     var highestProducerID: Int64? { state.withLock { $0.producers.highestID } }
 
     /// What `recovery-points` does not know of the partition yet; nil if it knows all.
     var changeOfRecoveryPoint: RecoveryPoints.Change? {
         let point = state.withLock {
             RecoveryPoints.Point(
-                flushed: $0.ends.flushed, start: $0.ends.start, leaderEpoch: $0.leaderEpochs.current
+                flushed: $0.ends.flushed, start: $0.ends.start, leaderEpoch: $0.leaderEpochs.noted
             )
         }
         guard environment.recoveryPoints?.point(of: recoveryKey) != point else { return nil }
@@ -187,6 +203,8 @@ package struct LogOptions: Sendable {
     package var files = FileSystem.live
     /// Flushes, checkpoints and cleans in the background; without it, when `maintain` is called.
     package var isMaintained = true
+    /// How long closing may do what is due in the background.
+    package var closingWork = Limits.closingWork
     /// Told of what users should know: a tail that was cut, a background task that failed.
     package var notify: @Sendable (String) -> Void = { _ in }
 

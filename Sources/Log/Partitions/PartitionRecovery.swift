@@ -44,6 +44,15 @@ struct PartitionRecovery {
         let bases = try removeDeleted(try Self.segmentOffsets(directory, files))
         guard !bases.isEmpty else { throw lost() }
         var result = try resume(bases) ?? fresh(bases)
+        // A checkpoint flushes, with the slot, before it is written.
+        if let recoveryPoint, recoveryPoint < result.maintenance.checkpoint {
+            throw LogError(
+                .corrupted,
+                "recovery-points says that \(directory) was flushed to offset \(recoveryPoint), but "
+                    + "its checkpoint lies at \(result.maintenance.checkpoint): the file is damaged "
+                    + "or of an older state; put the right one back from a copy, or remove it (what "
+                    + "delete-records has hidden may be back then)")
+        }
         let scannedFrom = result.state.ends.logEnd
         try scan(bases, &result.state)
         if let recoveryPoint, result.state.ends.logEnd < recoveryPoint {
@@ -65,6 +74,8 @@ struct PartitionRecovery {
             // Of an empty partition as well: it may have lost all that somebody has read.
             try result.state.leaderEpochs.advance(
                 past: leaderEpoch ?? 0, at: result.state.ends.logEnd, in: directory, files)
+            // Sealed segments have given theirs back.
+            try result.state.active.log().releaseRoomBehindEnd()
         }
         result.state.ends.begin(at: startOffset)
         return result

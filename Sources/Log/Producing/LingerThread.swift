@@ -31,9 +31,11 @@ final class LingerThread: @unchecked Sendable {
             self.thread = thread
         } else {
             retained.release()
-            buffers.failure = LogError(
-                .io, "a producer's thread could not be started: \(String(cString: strerror(error)))"
-            )
+            buffers.tell(
+                LogError(
+                    .io,
+                    "a producer's thread could not be started: \(String(cString: strerror(error)))"
+                ))
         }
     }
 
@@ -45,14 +47,15 @@ final class LingerThread: @unchecked Sendable {
         }
     }
 
-    /// A producer's `send`. Throws first what the thread has met; what it could not write is kept.
+    /// A producer's `send`. Throws first what the thread has met; what it could not write is kept, but for
+    /// what never can be.
     @inline(never)
     func send(
         _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
         _ partition: PartitionID?, _ timestamp: Timestamp?, _ headers: [Header]
     ) throws {
         try locked {
-            try $0.throwFailure()
+            try $0.throwUntold()
             try $0.send(value, key, topic, partition, timestamp, headers)
         }
     }
@@ -68,17 +71,11 @@ final class LingerThread: @unchecked Sendable {
         while !isStopping.load(ordering: .sequentiallyConsistent) {
             let seen = signal.count
             let pause = lock.withLock { _ -> Duration in
-                do {
-                    let now = ContinuousClock.now
-                    guard let oldest = try buffers.writeBegun(before: now - linger) else {
-                        return .seconds(3600)
-                    }
-                    return oldest + linger - now
-                } catch {
-                    // Told to the next caller; tried again when the time has passed once more.
-                    buffers.failure = error
-                    return max(linger, Limits.lingerRetryInterval)
-                }
+                let now = ContinuousClock.now
+                let (oldest, isIncomplete) = buffers.writeBegun(before: now - linger)
+                let next = oldest.map { $0 + linger - now } ?? Limits.waitMax
+                // What has failed is tried again when its time has passed once more.
+                return isIncomplete ? min(next, max(linger, Limits.lingerRetryInterval)) : next
             }
             signal.wait(after: seen, timeout: pause)
         }

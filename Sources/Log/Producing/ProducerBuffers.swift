@@ -30,10 +30,15 @@ final class ProducerBuffers {
     struct Slot {
         /// The writer of the open batch; nil while there is none.
         var writer: BatchWriter?
+        /// The topic is compacted.
+        var requiresKeys = false
     }
 
-    /// What the thread of a producer that lingers has met, to be told to the next caller.
-    var failure: (any Error)?
+    /// What the thread of a producer that lingers has met for good, to be told to the next caller. What it
+    /// could not write and tries again is noted with its batch.
+    private var untold = CollectedFailures()
+    /// Whether there is either.
+    private var hasUntold = false
     /// Whether a batch was begun since this was last asked: then that thread has a new time to wait for.
     private var hasBegunBatch = false
 
@@ -59,9 +64,12 @@ final class ProducerBuffers {
         let number =
             lastIsSingle && partition == nil ? 0 : choosePartition(key, topic, partition)
         if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
+            key != nil || !lastSlots[number].requiresKeys,
             writer.appendShort(key: key, value: value, timestamp: timestamp ?? .now())
         {
-            if lastIsSingle, !isShared { open.pointee = OpenBatch(topic, writer) }
+            if lastIsSingle, !isShared, !lastSlots[number].requiresKeys {
+                open.pointee = OpenBatch(topic, writer)
+            }
             return
         }
         try sendSlowly(value, key, topic, partition, number, timestamp, headers)
@@ -93,9 +101,17 @@ final class ProducerBuffers {
                 if !target.builder.isEmpty { try write(target) }
             }
         }
-        if target.builder.isEmpty { try makeRoom(for: target) }
-        try target.builder.append(
-            key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+        if target.builder.isEmpty {
+            target.begin()
+            try makeRoom(for: target, size + Limits.recordOverheadMax)
+        }
+        guard key != nil || !target.settings.requiresKeys else {
+            throw LogError.keyMissing(in: topic.name)
+        }
+        do {
+            try target.builder.append(
+                key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+        } catch let error as LogError { throw BatchBuilder.refusal(of: error, by: topic.name) }
         guard target.openedAt == nil else { return }
         target.openedAt = .now
         hasBegunBatch = true
@@ -107,10 +123,30 @@ final class ProducerBuffers {
         return hasBegunBatch
     }
 
-    func throwFailure() throws {
-        guard let failure else { return }
-        self.failure = nil
-        throw failure
+    /// Notes what the next call is to throw.
+    func tell(_ failure: any Error) {
+        untold.add(failure)
+        hasUntold = true
+    }
+
+    /// Throws what the thread of a producer that lingers has met since the last call, once.
+    func throwUntold() throws {
+        guard hasUntold else { return }
+        try takeUntold().throwIfAny()
+    }
+
+    private func takeUntold() -> CollectedFailures {
+        var failures = untold
+        untold = CollectedFailures()
+        hasUntold = false
+        for state in topics.values {
+            for target in state.targets {
+                guard let target, let failure = target.failure else { continue }
+                failures.add(failure)
+                target.failure = nil
+            }
+        }
+        return failures
     }
 
     private func choosePartition(
@@ -138,15 +174,18 @@ final class ProducerBuffers {
 
     // MARK: Memory
 
-    /// Reserves a batch's memory. Where the buffers are used up, writes out every batch first and gives
-    /// their memory back.
-    private func makeRoom(for target: ProducerTarget) throws {
-        var wanted = max(settings.batchBytes, target.builder.capacity)
+    /// Reserves the memory of a batch that begins with a record of `byteCount`. Where the buffers are used
+    /// up, writes out every batch first and gives their memory back; a record that is larger than all of
+    /// them goes alone then.
+    private func makeRoom(for target: ProducerTarget, _ byteCount: Int) throws {
+        // What its topic will refuse reserves nothing.
+        let record = byteCount > target.settings.builderBytesMax ? 0 : byteCount
+        var wanted = max(settings.batchBytes, target.builder.capacity, record)
         if heldBytes - target.heldBytes + wanted > settings.bufferBytes {
             try writeAll()
             for state in topics.values { state.dropBuilders() }
             heldBytes = 0
-            wanted = settings.batchBytes
+            wanted = max(settings.batchBytes, record)
         }
         heldBytes += wanted - target.heldBytes
         target.heldBytes = wanted
@@ -154,25 +193,42 @@ final class ProducerBuffers {
 
     // MARK: Writing
 
-    /// Throws what writing throws, when all has been tried: one topic is not in another's way. The batches
-    /// that are not written stay, but for those of a topic that was deleted.
-    func writeAll() throws {
-        var failure: (any Error)?
-        for state in topics.values {
-            for target in state.targets where target?.builder.isEmpty == false {
-                do {
-                    if let target { try write(target) }
-                } catch { failure = failure ?? error }
-            }
-        }
-        if let failure { throw failure }
+    /// A producer's `flush`.
+    func flush() throws {
+        // What is still in its batch is tried again here, and only told if that fails.
+        for state in topics.values { for target in state.targets { target?.failure = nil } }
+        var failures = takeUntold()
+        write(&failures)
+        // What could be written is flushed in any case.
+        flushTouched(&failures)
+        try failures.throwIfAny()
     }
 
-    /// Writes what was begun before `time`, and gives when the oldest of the others was begun. Throws as
-    /// `writeAll`.
-    func writeBegun(before time: ContinuousClock.Instant) throws -> ContinuousClock.Instant? {
+    /// Throws what writing throws, when all has been tried: one topic is not in another's way. The batches
+    /// that are not written stay, but for those that never can be.
+    private func writeAll() throws {
+        var failures = CollectedFailures()
+        write(&failures)
+        try failures.throwIfAny()
+    }
+
+    private func write(_ failures: inout CollectedFailures) {
+        for state in topics.values {
+            for target in state.targets {
+                guard let target, !target.builder.isEmpty else { continue }
+                failures.collect { try write(target) }
+            }
+        }
+    }
+
+    /// Writes what was begun before `time`, for the thread of a producer that lingers. Gives when the
+    /// oldest of the others was begun, and whether something is to be tried again; what failed is noted
+    /// for the next caller.
+    func writeBegun(before time: ContinuousClock.Instant) -> (
+        oldest: ContinuousClock.Instant?, isIncomplete: Bool
+    ) {
         var oldest: ContinuousClock.Instant?
-        var failure: (any Error)?
+        var isIncomplete = false
         for state in topics.values {
             for target in state.targets {
                 guard let target, let opened = target.openedAt else { continue }
@@ -182,20 +238,28 @@ final class ProducerBuffers {
                 }
                 do {
                     try write(target)
-                } catch { failure = failure ?? error }
+                } catch {
+                    guard !target.builder.isEmpty else {
+                        tell(error)
+                        continue
+                    }
+                    target.failure = error
+                    hasUntold = true
+                    isIncomplete = true
+                }
             }
         }
-        if let failure { throw failure }
-        return oldest
+        return (oldest, isIncomplete)
     }
 
+    /// Where it throws the batch is as it was, to be written again; one that never can be is given up.
     private func write(_ target: ProducerTarget) throws {
         open.pointee = OpenBatch()
         let builder = target.builder
         let count = builder.recordCount
         do {
             let batch = builder.seal(
-                producer: try producerStamp(),
+                for: target.settings, producer: try producerStamp(),
                 baseSequence: settings.isIdempotent ? target.nextSequence : -1,
                 compression: settings.compression.codec, level: settings.compressionLevel)
             try target.partition.append(batch)
@@ -208,13 +272,23 @@ final class ProducerBuffers {
                 touched.append(target)
             }
         } catch {
-            guard settings.acks == .none || target.partition.isDeleted else { throw error }
+            let isRefused = target.partition.isDeleted || (error as? LogError)?.isRefusal ?? false
+            guard settings.acks == .none || isRefused else { throw error }
             droppedCount += count
-            target.clear()
-            guard settings.acks == .none else { throw error }
+            heldBytes -= target.clear()
+            guard settings.acks == .none else { throw dropped(count, of: target, error) }
             return
         }
-        target.clear()
+        heldBytes -= target.clear()
+    }
+
+    private func dropped(_ count: Int, of target: ProducerTarget, _ error: any Error) -> any Error {
+        guard let error = error as? LogError else { return error }
+        let records = count == 1 ? "a record" : "\(count) records"
+        return LogError(
+            error.code,
+            "\(records) for \(target.partition.name), sent before, could not be written and "
+                + "\(count == 1 ? "is" : "are") dropped: \(error.message)")
     }
 
     private func producerStamp() throws -> ProducerStamp? {
@@ -225,143 +299,19 @@ final class ProducerBuffers {
         return new
     }
 
-    /// Flushes the partitions written to since the last call. Throws what flushing throws, when all have
-    /// been tried.
-    func flushTouched() throws {
-        var failure: (any Error)?
+    /// Flushes the partitions written to since the last call; tries all of them.
+    private func flushTouched(_ failures: inout CollectedFailures) {
         touched.removeAll { target in
             do {
                 try target.partition.flush()
                 target.isTouched = false
                 target.unflushedBytes = 0
             } catch {
-                failure = failure ?? error
+                failures.add(error)
                 // Of a topic that was deleted nothing will ever be flushed: that is told once.
                 target.isTouched = !target.partition.isDeleted
             }
             return !target.isTouched
         }
-        if let failure { throw failure }
-    }
-}
-
-/// A topic that a producer writes to.
-private final class ProducerTopic {
-    private var topic: Topic
-    private let batchBytes: Int
-    private(set) var targets: [ProducerTarget?]
-    // Allocated in init and replaced in `grow`, freed in deinit; the buffers use them only while they hold
-    // the topic, and select it again when it has grown.
-    private(set) var slots: UnsafeMutableBufferPointer<ProducerBuffers.Slot>
-    /// The partition of records without keys.
-    private(set) var sticky: Int?
-
-    init(_ topic: Topic, _ batchBytes: Int) {
-        self.topic = topic
-        self.batchBytes = batchBytes
-        targets = Array(repeating: nil, count: topic.partitionCount)
-        slots = .allocate(capacity: topic.partitionCount)
-        slots.initialize(repeating: ProducerBuffers.Slot())
-    }
-
-    deinit { slots.deallocate() }
-
-    /// Takes in partitions that the topic was given; the others keep their batches and numbers.
-    func grow(to topic: Topic) {
-        let old = slots
-        slots = .allocate(capacity: topic.partitionCount)
-        slots.initialize(repeating: ProducerBuffers.Slot())
-        guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
-        for (index, slot) in old.enumerated() {
-            slots[index] = slot
-            targets[index]?.slot = first + index
-        }
-        old.deallocate()
-        targets += Array(repeating: nil, count: topic.partitionCount - targets.count)
-        self.topic = topic
-    }
-
-    func nextSticky() -> Int {
-        let next = sticky.map { ($0 + 1) % topic.partitionCount }
-        let chosen = next ?? .random(in: 0..<topic.partitionCount)
-        sticky = chosen
-        return chosen
-    }
-
-    /// Throws `noSuchTopic` for a partition that the topic does not have.
-    func target(_ number: Int, _ log: CommitLog) throws -> ProducerTarget {
-        if number < targets.count, let target = targets[number] { return target }
-        let partition = try log.partition(TopicPartition(topic.name, PartitionID(number)))
-        guard number < targets.count, partition.topicID == topic.id else {
-            throw LogError(
-                .noSuchTopic,
-                "\(partition.name) is no partition of the topic '\(topic.name)' as it was when the "
-                    + "producer was given it; ask the log for the topic again")
-        }
-        guard let first = slots.baseAddress else { preconditionFailure("a topic has partitions") }
-        let target = ProducerTarget(partition, first + number, batchBytes: batchBytes)
-        targets[number] = target
-        return target
-    }
-
-    /// Gives back the memory of batches, which are all empty; sequences are kept.
-    func dropBuilders() {
-        for target in targets { target?.dropBuilder() }
-    }
-}
-
-/// One partition that a producer writes to.
-private final class ProducerTarget {
-    let partition: Partition
-    private(set) var builder: BatchBuilder
-    /// Bytes at which a batch is written.
-    private(set) var bytesTarget: Int
-    private let batchBytes: Int
-    /// The number of the next record.
-    var nextSequence: Int32 = 0
-    /// When the batch got its first record; nil while it is empty.
-    var openedAt: ContinuousClock.Instant?
-    /// Whether it was written to since the last flush.
-    var isTouched = false
-    /// Bytes written since the disk has last begun with them.
-    var unflushedBytes = 0
-    /// Bytes reserved for its batches.
-    var heldBytes = 0
-
-    /// In the memory of the topic, which holds the target.
-    var slot: UnsafeMutablePointer<ProducerBuffers.Slot>
-
-    init(
-        _ partition: Partition, _ slot: UnsafeMutablePointer<ProducerBuffers.Slot>,
-        batchBytes: Int
-    ) {
-        self.partition = partition
-        self.slot = slot
-        self.batchBytes = batchBytes
-        let bytesMax = partition.settings.builderBytesMax
-        bytesTarget = min(batchBytes, bytesMax)
-        builder = BatchBuilder(bytesMax: bytesMax, bytesTarget: bytesTarget)
-    }
-
-    /// The batch was written or given up.
-    func clear() {
-        openedAt = nil
-        slot.pointee.writer = nil
-        builder.reset()
-    }
-
-    /// With more to come before the next flush: the disk need not wait for that.
-    func startFlush(_ acks: Acks) throws {
-        guard acks == .flushed, unflushedBytes >= Limits.startFlushBytes else { return }
-        unflushedBytes = 0
-        try partition.startFlush()
-    }
-
-    func dropBuilder() {
-        precondition(builder.isEmpty, "records would be lost")
-        let bytesMax = partition.settings.builderBytesMax
-        bytesTarget = min(batchBytes, bytesMax)
-        builder = BatchBuilder(bytesMax: bytesMax, bytesTarget: bytesTarget)
-        heldBytes = 0
     }
 }

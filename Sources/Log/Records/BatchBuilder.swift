@@ -62,13 +62,14 @@ package final class BatchBuilder {
     ///   - baseSequence: The producer's number of the first record; -1 if it does not count them.
     ///   - compression: The codec; a batch that it would not make smaller is left as it is.
     ///   - level: Of the codec; nil for its default.
+    ///   - isRequired: Then it is compressed also where that makes it larger, up to the limit.
     package func seal(
         producer: ProducerStamp? = nil, baseSequence: Int32 = -1, isTransactional: Bool = false,
-        compression: CompressionCodec = .none, level: Int? = nil
+        compression: CompressionCodec = .none, level: Int? = nil, isRequired: Bool = false
     ) -> UnsafeMutableRawBufferPointer {
         var attributes: BatchHeader.Attributes = isTransactional ? .transactional : []
         var batch = writer.bytes
-        if compression != .none, let smaller = compress(with: compression, level) {
+        if compression != .none, let smaller = compress(with: compression, level, isRequired) {
             attributes.formUnion(BatchHeader.Attributes(rawValue: Int16(compression.rawValue)))
             batch = smaller
         }
@@ -98,6 +99,15 @@ package final class BatchBuilder {
     package var sealed: UnsafeMutableRawBufferPointer {
         guard let sealedBytes else { preconditionFailure("the batch was not sealed") }
         return sealedBytes
+    }
+
+    /// The limit of a batch, as for a topic of which an error is to speak.
+    package static func refusal(of error: LogError, by topic: String) -> LogError {
+        guard error.code == .recordTooLarge else { return error }
+        return LogError(
+            .recordTooLarge,
+            "\(error.message) of the topic '\(topic)' (max.message.bytes, less "
+                + "\(BatchHeader.byteCount) for a batch's header); raise that, or split the record")
     }
 
     package func reset() {
@@ -131,14 +141,28 @@ package final class BatchBuilder {
         return batch
     }
 
-    /// A batch of the records compressed, behind room for its header; nil if that is no smaller.
-    private func compress(with codec: CompressionCodec, _ level: Int?)
+    /// As `seal`, with the codec that the topic asks for, or where it leaves that open, with `compression`.
+    package func seal(
+        for settings: TopicSettings, producer: ProducerStamp?, baseSequence: Int32 = -1,
+        isTransactional: Bool = false, compression: CompressionCodec = .none, level: Int? = nil
+    ) -> UnsafeMutableRawBufferPointer {
+        let codec = settings.compression.codec
+        return seal(
+            producer: producer, baseSequence: baseSequence, isTransactional: isTransactional,
+            compression: codec ?? compression,
+            level: codec == nil || codec == compression ? level : nil, isRequired: codec != nil)
+    }
+
+    /// A batch of the records compressed, behind room for its header; nil if that is no smaller, or more
+    /// than a reader decompresses.
+    private func compress(with codec: CompressionCodec, _ level: Int?, _ isRequired: Bool)
         -> UnsafeMutableRawBufferPointer?
     {
         let compressor = self.compressor ?? Compressor()
         self.compressor = compressor
         let records = UnsafeRawBufferPointer(
             rebasing: UnsafeRawBufferPointer(writer.bytes)[BatchHeader.byteCount...])
+        guard records.count <= Limits.decompressedBatchBytesMax else { return nil }
         let bytes: UnsafeRawBufferPointer
         do {
             bytes = try compressor.compress(records, with: codec, level: level)
@@ -146,8 +170,10 @@ package final class BatchBuilder {
             // A codec without memory or of another level: the records are as good uncompressed.
             return nil
         }
-        guard bytes.count < records.count else { return nil }
         let count = BatchHeader.byteCount + bytes.count
+        guard bytes.count < records.count || isRequired && count <= writer.bytesMax else {
+            return nil
+        }
         if (compressed?.count ?? 0) < count {
             compressed?.deallocate()
             compressed = .allocate(byteCount: Swift.max(count, 4096), alignment: 16)

@@ -111,24 +111,41 @@ struct BatchScanner {
             let candidates = isLast ? count : Limits.batchBytesMax
             for candidate in 0..<candidates {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[candidate...])
-                if isGoodBatch(rest, atOrAbove: offset) { return true }
+                if try isGoodBatch(rest, start + candidate, in: file, atOrAbove: offset) {
+                    return true
+                }
             }
             if isLast { return false }
             start += candidates
         }
     }
 
-    private static func isGoodBatch(_ bytes: UnsafeRawBufferPointer, atOrAbove offset: Int64)
-        -> Bool
-    {
+    /// - Parameters:
+    ///   - bytes: What begins at `position`, a window of it.
+    private static func isGoodBatch(
+        _ bytes: UnsafeRawBufferPointer, _ position: Int, in file: File, atOrAbove offset: Int64
+    ) throws -> Bool {
         guard bytes.count >= BatchHeader.byteCount,
             bytes[BatchHeader.Position.magic] == UInt8(BatchHeader.currentMagic)
         else { return false }
+        let header: BatchHeader
+        do { header = try BatchHeader(bytes) } catch { return false }
+        // Of the same segment; what looks like a header by chance is told by that before it is read.
+        guard (0...Int64(Int32.max)).contains(header.baseOffset &- offset) else { return false }
+        if header.batchByteCount <= bytes.count { return isWhole(header, bytes) }
+        guard header.batchByteCount > Limits.batchBytesMax,
+            header.batchByteCount <= Limits.batchBytesMaxMax,
+            try position + header.batchByteCount <= file.byteCount()
+        else { return false }
+        let batch = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: header.batchByteCount, alignment: 16)
+        defer { batch.deallocate() }
+        let count = try file.read(into: batch, at: position)
+        return count == batch.count && isWhole(header, UnsafeRawBufferPointer(batch))
+    }
+
+    private static func isWhole(_ header: BatchHeader, _ bytes: UnsafeRawBufferPointer) -> Bool {
         do {
-            let header = try BatchHeader(bytes)
-            guard header.baseOffset >= offset, header.batchByteCount <= Limits.batchBytesMax else {
-                return false
-            }
             try header.verify(bytes)
             return true
         } catch { return false }

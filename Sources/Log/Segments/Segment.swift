@@ -171,13 +171,16 @@ final class Segment: Sendable {
         if let room { file.preallocate(room.byteCount, at: room.position) }
     }
 
-    /// Gives room back that was asked for and not used.
-    func releaseRoom() throws {
+    /// Gives room back that was asked for and not used; false where there was none.
+    @discardableResult
+    func releaseRoom() throws -> Bool {
         let end = state.withLock { state -> Int? in
             defer { state.preallocatedEnd = 0 }
             return state.preallocatedEnd > state.byteCount ? state.byteCount : nil
         }
-        if let end { try log().truncate(to: end) }
+        guard let end else { return false }
+        try log().truncate(to: end)
+        return true
     }
 
     /// Notes that a batch lies at the end of the file.

@@ -14,21 +14,28 @@ struct GatheredRecords {
     var isEmpty: Bool { recordCount == 0 }
     var partitions: Set<TopicPartition> { Set(batches.keys) }
 
-    /// Throws `noSuchTopic`, `recordTooLarge`, and `invalidArgument` for an internal topic; nothing is
-    /// added then.
+    /// Throws `noSuchTopic`, `recordTooLarge`, `invalidRecord` where a key is missing, and
+    /// `invalidArgument` for an internal topic; nothing is added then.
     mutating func add(
         _ value: [UInt8]?, key: [UInt8]?, to topicName: String, of log: CommitLog,
         timestamp: Timestamp?, headers: [Header]
     ) throws {
         let topic = try topic(topicName, of: log)
+        guard key != nil || !topic.settings.requiresKeys else {
+            throw LogError.keyMissing(in: topic.name)
+        }
         let name = TopicPartition(topic.name, partition(of: topic, key: key))
         let batch = batch(
             for: (key?.count ?? 0) + (value?.count ?? 0), headers, in: name, topic.settings)
         let before = batch.isEmpty ? 0 : batch.byteCount
         try key.withOptionalBytes { key in
             try value.withOptionalBytes { value in
-                try batch.append(
-                    key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+                do {
+                    try batch.append(
+                        key: key, value: value, timestamp: timestamp ?? .now(), headers: headers)
+                } catch let error as LogError {
+                    throw BatchBuilder.refusal(of: error, by: topic.name)
+                }
             }
         }
         if before == 0 { batches[name, default: []].append(batch) }
@@ -75,10 +82,12 @@ struct GatheredRecords {
     func write(to log: CommitLog, as producer: ProducerStamp) throws {
         for (name, batches) in batches {
             let partition = try log.partition(name)
+            let settings = partition.settings
             for batch in batches {
                 // The bytes belong to the builder, which may go after its last use.
                 try withExtendedLifetime(batch) {
-                    _ = try partition.append(batch.seal(producer: producer, isTransactional: true))
+                    _ = try partition.append(
+                        batch.seal(for: settings, producer: producer, isTransactional: true))
                 }
             }
         }

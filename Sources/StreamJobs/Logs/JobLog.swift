@@ -19,6 +19,8 @@ package protocol JobLog: AnyObject, Sendable {
 package protocol JobLogPartition: AnyObject, Sendable {
     var name: TopicPartition { get }
     var topicID: TopicID { get }
+    /// As they are now.
+    var settings: TopicSettings { get }
     var startOffset: Offset { get }
     var lastStableOffset: Offset { get }
     var logEndOffset: Offset { get }

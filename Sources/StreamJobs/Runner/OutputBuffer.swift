@@ -16,6 +16,18 @@ struct OutputBuffer {
         let partition: any JobLogPartition
         /// The last one is still open.
         var batches: [BatchBuilder] = []
+        /// The topic's, when the last batch was begun.
+        var settings = TopicSettings()
+
+        /// A batch with room for a record of `bytes` in key and value; a new one goes by what the topic's
+        /// settings are now.
+        mutating func batch(forBytes bytes: Int, _ headers: [Header]) -> BatchBuilder {
+            if let open = batches.last, open.hasRoom(for: bytes, headers: headers) { return open }
+            settings = partition.settings
+            let batch = BatchBuilder(bytesMax: settings.builderBytesMax)
+            batches.append(batch)
+            return batch
+        }
     }
 
     /// One output's partitions.
@@ -61,24 +73,22 @@ struct OutputBuffer {
     func isInternal(_ slot: Int) -> Bool { destinations[slot].outlet.isInternal }
     func partitionCount(_ slot: Int) -> Int { destinations[slot].targets.count }
 
+    /// Throws `recordTooLarge` and `invalidRecord`, which name the topic; nothing is added then.
     mutating func append(
         key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?, timestamp: Timestamp,
         headers: [Header], to slot: Int, _ partition: Int
     ) throws {
         let size = (key?.count ?? 0) + (value?.count ?? 0)
-        let open = destinations[slot].targets[partition].batches.last
-        let batch: BatchBuilder
-        if let open, open.hasRoom(for: size, headers: headers) {
-            batch = open
-        } else {
-            batch = BatchBuilder()
-            destinations[slot].targets[partition].batches.append(batch)
-        }
+        let batch = destinations[slot].targets[partition].batch(forBytes: size, headers)
         do {
+            if key == nil, destinations[slot].targets[partition].settings.requiresKeys {
+                throw LogError.keyMissing(in: destinations[slot].outlet.topic)
+            }
             try batch.append(key: key, value: value, timestamp: timestamp, headers: headers)
         } catch {
             if batch.isEmpty { destinations[slot].targets[partition].batches.removeLast() }
-            throw error
+            guard let refusal = error as? LogError else { throw error }
+            throw BatchBuilder.refusal(of: refusal, by: destinations[slot].outlet.topic)
         }
         byteCount += size
         recordCount += 1
@@ -101,12 +111,13 @@ struct OutputBuffer {
         for slot in destinations.indices {
             for index in destinations[slot].targets.indices {
                 let target = destinations[slot].targets[index]
+                let settings = target.partition.settings
                 var first: Offset?
                 var last = Offset.zero
                 for batch in target.batches {
                     let count = batch.recordCount
                     let offset = try target.partition.append(
-                        batch.seal(producer: producer, isTransactional: true))
+                        batch.seal(for: settings, producer: producer, isTransactional: true))
                     first = first ?? offset
                     last = offset + (count - 1)
                 }
