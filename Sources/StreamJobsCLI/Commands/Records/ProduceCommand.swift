@@ -14,7 +14,8 @@ struct ProduceCommand: ParsableCommand {
                 [--timestamp-column COL] [--sort] [SENDING] [--data DIR]
             """,
         discussion: """
-            Without --csv each line of FILE, or of standard input, is the value of a record.
+            Without --csv each line of FILE, or of standard input, is the value of a record. Input that \
+            begins as gzip does is unpacked.
 
             With --csv each row becomes a JSON object: a field is a number if it is one in JSON, null if \
             it is empty or NA, and a string otherwise. The whole file is checked before its first record \
@@ -31,17 +32,18 @@ struct ProduceCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A file of lines, gzipped or not; standard input unless given.", valueName: "FILE"))
+            "A file of lines, gzipped or not; standard input if it is '-' or not given.",
+            valueName: "FILE"))
     var file: String?
 
     @Option(
-        name: [.customShort("K"), .long],
+        name: [.customShort("K", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp(
             "What stands between key and value of a line; '\\t' is a tab.", valueName: "text"))
     var keySeparator: String?
 
     @Option(
-        name: [.customShort("k"), .long],
+        name: [.customShort("k", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp("The key of every record.", valueName: "key"))
     var key: String?
 
@@ -49,13 +51,14 @@ struct ProduceCommand: ParsableCommand {
     var headers = false
 
     @Option(
-        name: [.customShort("H"), .long],
+        name: [.customShort("H", allowingJoined: true), .long],
         help: ArgumentHelp(
             "A header of every record; may be given several times.", valueName: "name=value"),
         transform: SettingArgument.parse)
     var header: [SettingArgument] = []
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("A key, value or header that is this is null.", valueName: "text"))
     var nullMarker: String?
 
@@ -66,7 +69,8 @@ struct ProduceCommand: ParsableCommand {
         transform: SettingArgument.parse)
     var property: [SettingArgument] = []
 
-    @Option(help: ArgumentHelp("A CSV file, gzipped or not.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A CSV file, gzipped or not; '-' is standard input.", valueName: "file"))
     var csv: String?
 
     @Option(
@@ -129,9 +133,10 @@ struct ProduceCommand: ParsableCommand {
     func run() throws {
         // A stop aborts what is one transaction with all of standard input: then nothing was written.
         let isWhole = sending.transactionalID != nil && sending.transactionSize == nil
-        let stop = try StopRequest.watch(endsOfItself: (csv ?? file) != nil || isWhole)
+        let path = (csv ?? file).flatMap { $0 == "-" ? nil : $0 }
+        let stop = try StopRequest.watch(endsOfItself: csv != nil || path != nil || isWhole)
         let input: InputFile
-        if let path = csv ?? file {
+        if let path {
             input = try InputFile(path: path, stop: stop)
         } else {
             input = InputFile(standardInput: stop)
