@@ -96,6 +96,8 @@ struct RecordOptionTests {
             "--compression gzip", "-z snappy", "-z lz4", "-z zstd --acks all", "--acks 0",
             "--acks 1",
             "--acks written --linger 1ms", "--batch-size 200 --linger 5ms", "--rate 100000",
+            "--acks -1", "--transactional-id x", "--transactional-id x -zgzip --acks all",
+            "--transactional-id x --transaction-size 300 --batch-size 200 -z lz4",
         ])
     func sending(_ options: String) async throws {
         let shell = try await run(
@@ -112,9 +114,31 @@ struct RecordOptionTests {
         let shell = try await run(
             """
             seq 1000 | jobrunner produce t --partition 0 --compression zstd
+            seq 1000 | jobrunner produce t --partition 0 --compression gzip --transactional-id x
             jobrunner log dump --topic t --partition 0 | grep -o 'compresscodec: [a-z]*'
             """)
-        #expect(shell.lines == ["compresscodec: zstd"])
+        #expect(
+            shell.lines == ["compresscodec: zstd", "compresscodec: gzip", "compresscodec: none"])
+    }
+
+    @Test(
+        "numbers below zero are values as kcat and Kafka have them",
+        arguments: [
+            ("consume t -o -2 -e", "4 5"), ("consume t --offset -2 -e -p 1", "4 5"),
+            ("consume t -o-1 -e -p1", "5"), ("consume t -o beginning -e -p -1 -c2", "1 2"),
+            ("consume t -o beginning -e --partition -1 -c 2", "1 2"),
+            ("produce t lines -p -1 --acks -1 --key -k --json | cut -d, -f2", "\"records\":5"),
+            ("topics delete-records t -p 1 --before -1", "t-1 begins at offset 5"),
+            ("consume t -o beginning -e -c1 -K-", "null-1"),
+        ])
+    func negatives(_ arguments: String, _ expected: String) async throws {
+        _ = try directory.file("lines", Array("1\n2\n3\n4\n5\n".utf8))
+        let shell = try await run(
+            """
+            jobrunner produce t lines -p1
+            jobrunner \(arguments)
+            """)
+        #expect(shell.lines.joined(separator: " ") == expected, "\(shell.errors)")
     }
 
     @Test(
@@ -137,6 +161,22 @@ struct RecordOptionTests {
             ("produce t --key k --key-separator :", 64, "error: --key is for lines without keys"),
             ("produce t --transaction-size 3", 64, "error: --transaction-size goes with"),
             ("produce t --transactional-id x --acks 0", 64, "error: --transactional-id goes with"),
+            (
+                "produce t --transactional-id x --linger 1s", 64,
+                "error: --transactional-id goes with"
+            ),
+            ("produce t --transactional-id ''", 64, "error: --transactional-id is empty"),
+            ("produce t --transactional-id x -p 2", 66, "error: the topic 't' has no partition 2;"),
+            ("produce t --transactional-id x --batch-size 1", 64, "error: batch.size is 1"),
+            ("produce t --partition -2", 64, "error: --partition is a number from 0, or -1"),
+            ("consume t --partition -2", 64, "error: --partition is a number from 0, or -1"),
+            ("consume t --max-messages -1", 64, "error: --max-messages is a number from 0"),
+            ("run flight-delays --threads -1", 64, "error: --threads is at least 1, not -1"),
+            ("run flight-delays --disorder -1h", 64, "error: the value '-1h' is invalid"),
+            ("produce t --batch-size --json", 64, "error: the value '--json' is invalid"),
+            ("topics alter t --partitions -1", 64, "error: a topic has 1 to"),
+            ("transactions abort --producer-id -1", 64, "error: --producer-id is a number from 0"),
+            ("topics delete-records t -p 0 --before -2", 64, "error: --before is an offset"),
             ("produce t --property parse=1", 64, "error: 'parse=1' is no property"),
         ])
     func refusals(_ arguments: String, _ status: Int32, _ sentence: String) async throws {

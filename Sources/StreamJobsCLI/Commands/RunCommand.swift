@@ -20,6 +20,7 @@ struct RunCommand: ParsableCommand {
     var job: String
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Threads that the tasks are spread over. One a core unless given; the number changes "
                 + "nothing in the output.", valueName: "n"))
@@ -29,6 +30,7 @@ struct RunCommand: ParsableCommand {
     var untilEnd = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Time between two commits while there is work, such as 200ms or 5s. (default: "
                 + "\(DurationArgument(RunSettings.defaultCommitInterval)))", valueName: "time"),
@@ -36,6 +38,7 @@ struct RunCommand: ParsableCommand {
     var commitInterval = DurationArgument(RunSettings.defaultCommitInterval)
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How late a record may be in event time, such as 24h. The job's own unless given.",
             valueName: "time"),

@@ -29,7 +29,9 @@ extension LogCommand {
         @Option(help: ArgumentHelp("Prints the segments of a topic.", valueName: "topic"))
         var topic: String?
 
-        @Option(help: ArgumentHelp("Only those of one partition.", valueName: "p"))
+        @Option(
+            name: [.customShort("p", allowingJoined: true), .long], parsing: .unconditional,
+            help: ArgumentHelp("Only those of one partition.", valueName: "p"))
         var partition: Int?
 
         @Flag(

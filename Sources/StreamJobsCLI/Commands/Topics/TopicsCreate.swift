@@ -26,6 +26,7 @@ extension TopicsCommand {
         var name: String
 
         @Option(
+            parsing: .unconditional,
             help: ArgumentHelp(
                 "How many partitions it has. A record's key chooses one; as many tasks of a job can "
                     + "work side by side.", valueName: "n"))
