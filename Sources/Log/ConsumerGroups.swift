@@ -60,13 +60,14 @@ public struct ConsumerGroups: Sendable {
     /// moved; when it returns that survives a power loss. A position beyond an end is set to that end. With
     /// `dryRun`, which an observer may use as well, nothing is changed, but every reason to refuse is looked
     /// for.
-    /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `noSuchGroup` or `invalidArgument` where no
-    /// partitions are given and the group has no positions.
+    /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `invalidArgument` for a name that no group can
+    /// have; `noSuchGroup` or `invalidArgument` where no partitions are given and the group has no positions.
     /// - Parameter partitions: Those to be moved; nil for all that the group has committed.
     public func resetOffsets(
         of group: String, partitions: [TopicPartition]? = nil, to target: OffsetTarget,
         dryRun: Bool = false
     ) throws -> [OffsetMove] {
+        try GroupCoordinator.validate(group)
         // Only an owner has one.
         let coordinator = dryRun ? nil : try log.groupCoordinator()
         let look = try look(at: group)

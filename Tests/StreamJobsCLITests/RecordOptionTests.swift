@@ -187,6 +187,57 @@ struct RecordOptionTests {
     }
 
     @Test(
+        "a record that the topic does not take is told by its line, and nothing is doubled",
+        arguments: [
+            ("c lines", "lines line 1: the record has no key, but", "", ""),
+            ("c lines --acks 0", "lines line 1: the record has no key, but", "", ""),
+            (
+                "c lines -K: --null-marker n", "lines line 3: the record has no key, but",
+                "; the 2 records before it are written", "1 2"
+            ),
+            (
+                "c lines -K: --null-marker n --transactional-id x",
+                "lines line 3: the record has no key, but",
+                "; none of the 2 records before it is written", ""
+            ),
+            (
+                "c --csv rows.csv --key-columns k", "rows.csv line 3: the record has no key, but",
+                "", ""
+            ),
+            (
+                "s lines -K:", "lines line 4: a record of ",
+                "; the 3 records before it are written", "1 2 3"
+            ),
+            (
+                "s lines -K: --transactional-id x --transaction-size 2",
+                "lines line 4: a record of ",
+                "; only 2 of the 3 records before it are written", "1 2"
+            ),
+            (
+                "s lines -K, --transactional-id x", "lines line 1: there is no key separator ','",
+                "", ""
+            ),
+        ])
+    func refused(_ arguments: String, _ start: String, _ end: String, _ values: String) async throws
+    {
+        let long = String(repeating: "x", count: 300)
+        _ = try directory.file("lines", Array("a:1\nb:2\nn:3\nc:\(long)\n".utf8))
+        _ = try directory.file("rows.csv", Array("k,v\na,1\nNA,2\n".utf8))
+        let shell = try await run(
+            """
+            jobrunner topics create c --config cleanup.policy=compact >> created
+            jobrunner topics create s --config max.message.bytes=200 >> created
+            jobrunner produce \(arguments); echo $?
+            jobrunner consume \(arguments.prefix(1)) --from-beginning --until-end
+            """)
+        #expect(shell.lines.first == "65")
+        #expect(shell.lines.dropFirst().joined(separator: " ") == values)
+        #expect(shell.errors.hasPrefix("error: \(start)"), "\(shell.errors)")
+        #expect(shell.errors.hasSuffix(end + "\n"), "\(shell.errors)")
+        #expect(shell.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test(
         "a line without what it must have is told by its number",
         arguments: [
             ("--headers", "there is no headers delimiter '\t'"),

@@ -80,7 +80,8 @@ struct RunCommand: ParsableCommand {
     private func findJob() throws -> Job {
         let jobs = RootCommand.jobs
         if let job = jobs.first(where: { $0.name == self.job }) { return job }
-        let others = Suggestions.sentence(for: self.job, among: jobs.map(\.name))
+        let others = Suggestions.sentence(
+            for: self.job, among: jobs.map(\.name), listedBy: "jobs")
         throw CommandError.notFound(
             "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
     }

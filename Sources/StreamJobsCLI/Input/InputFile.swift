@@ -60,6 +60,13 @@ package final class InputFile: ByteSource {
         self.status = Status(status)
     }
 
+    /// Throws `notFound` for a directory; what is not there is for others to tell.
+    static func refuseDirectory(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+        throw CommandError.notFound("\(path) is a directory, not a file")
+    }
+
     /// Standard input. Whether it is gzip is told by its first bytes as well; of other input nothing is
     /// waited for that has not come.
     convenience init(standardInput stop: StopRequest?) {

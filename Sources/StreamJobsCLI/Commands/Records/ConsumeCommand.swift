@@ -27,7 +27,9 @@ struct ConsumeCommand: ParsableCommand {
             """)
 
     @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
-    var topic: String
+    var first: String?
+
+    @OptionGroup var topicOption: TopicOption
 
     @Flag(help: "Begins with the first record there is, not with the next to come.")
     var fromBeginning = false
@@ -78,7 +80,10 @@ struct ConsumeCommand: ParsableCommand {
 
     @OptionGroup var data: DataOption
 
+    private var topic: String { topicOption.topic ?? first ?? "" }
+
     func validate() throws {
+        guard (topicOption.topic == nil) != (first == nil) else { throw TopicOption.notOnce }
         if let maxMessages, maxMessages < 0 {
             throw ValidationError("--max-messages is a number from 0, not \(maxMessages)")
         }
@@ -122,7 +127,7 @@ struct ConsumeCommand: ParsableCommand {
         do {
             try data.withOwnedLog { log in
                 try GroupSource(
-                    log, try data.topic(topic, in: log), group,
+                    log, try data.topic(topic, in: log, mayBeMade: true), group,
                     isFromBeginning: fromBeginning, isolation: isolation.isolation,
                     untilEnd: untilEnd
                 ).print(with: printer)
@@ -137,7 +142,7 @@ struct ConsumeCommand: ParsableCommand {
 
     private func printTopic(with printer: RecordPrinter) throws {
         let log = try data.openToRead()
-        let topic = try data.topic(topic, in: log)
+        let topic = try data.topic(topic, in: log, mayBeMade: true)
         let start = offset?.start ?? (fromBeginning ? .earliest : .latest)
         let partitions =
             partition.isEmpty || partition.contains(-1)
@@ -150,6 +155,17 @@ struct ConsumeCommand: ParsableCommand {
         if untilEnd { try consumer.stopAtEnd() }
         try printer.print(from: consumer, untilEnd: untilEnd)
     }
+}
+
+/// The topic's name as Kafka's console tools and kcat have it.
+struct TopicOption: ParsableArguments {
+    @Option(
+        name: [.customShort("t", allowingJoined: true), .long],
+        help: ArgumentHelp("The same as TOPIC, as in Kafka's tools and kcat.", valueName: "topic"))
+    var topic: String?
+
+    static let notOnce = ValidationError(
+        "name the topic once: as the first argument or with --topic")
 }
 
 /// `--isolation`.

@@ -28,13 +28,15 @@ struct ProduceCommand: ParsableCommand {
             """)
 
     @Argument(help: ArgumentHelp("The topic, which must be there.", valueName: "TOPIC"))
-    var topic: String
+    var first: String?
 
     @Argument(
         help: ArgumentHelp(
             "A file of lines, gzipped or not; standard input if it is '-' or not given.",
             valueName: "FILE"))
-    var file: String?
+    var second: String?
+
+    @OptionGroup var topicOption: TopicOption
 
     @Option(
         name: [.customShort("K", allowingJoined: true), .long], parsing: .unconditional,
@@ -96,10 +98,17 @@ struct ProduceCommand: ParsableCommand {
 
     @OptionGroup var data: DataOption
 
+    private var topic: String { topicOption.topic ?? first ?? "" }
+    private var file: String? { topicOption.topic == nil ? second : first }
+
     func validate() throws {
+        guard topicOption.topic == nil ? first != nil : second == nil else {
+            throw TopicOption.notOnce
+        }
         if csv == nil, keyColumns != nil || timestampColumn != nil || sort {
             throw ValidationError("--key-columns, --timestamp-column and --sort go with --csv")
         }
+        if file == "" || csv == "" { throw ValidationError("the name of the file is empty") }
         if csv != nil, file != nil || keySeparator != nil {
             throw ValidationError("--csv goes with neither a file of lines nor --key-separator")
         }
@@ -142,10 +151,11 @@ struct ProduceCommand: ParsableCommand {
             input = InputFile(standardInput: stop)
         }
         let writer = try data.withOwnedLog { log in
-            let topic = try data.topic(topic, in: log)
+            let topic = try data.topic(topic, in: log, mayBeMade: true)
             guard !topic.isInternal else {
                 throw CommandError.usage(
-                    "the topic '\(topic.name)' belongs to a job; nobody else may write to it")
+                    "the topic '\(topic.name)' belongs to the log or to a job; nobody else may write to "
+                        + "it")
             }
             let writer = TopicWriter(
                 try sending.sink(log, topic), to: topic,

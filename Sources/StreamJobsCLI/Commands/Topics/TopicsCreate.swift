@@ -48,7 +48,7 @@ extension TopicsCommand {
         func run() throws {
             // Checked first: what can never be made must not make a data directory.
             try Topic.validate(name)
-            guard !name.hasPrefix("__") else {
+            guard !Topic.isReserved(name) else {
                 throw CommandError.usage(
                     "names that begin with '__' are the log's own; choose another for '\(name)'")
             }
