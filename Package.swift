@@ -94,6 +94,9 @@ let package = Package(
             name: "log-crasher", dependencies: ["StreamJobsLog"], path: "Tests/LogCrasher",
             swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "JobTestSupport", dependencies: ["StreamJobs", "StreamJobsLog"],
+            path: "Tests/JobTestSupport", swiftSettings: settings),
         .testTarget(
             name: "CompressionTests", dependencies: ["StreamJobsCompression", "TestSupport"],
             swiftSettings: settings),
@@ -108,11 +111,14 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsTests",
-            dependencies: ["StreamJobs", "StreamJobsTesting", "TestSupport"],
+            dependencies: ["JobTestSupport", "StreamJobs", "StreamJobsTesting", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsCLITests",
-            dependencies: ["jobrunner", "StreamJobsCLI", "StreamJobsLog", "TestSupport"],
+            dependencies: [
+                "jobrunner", "JobTestSupport", "StreamJobs", "StreamJobsCLI", "StreamJobsLog",
+                "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "FlightJobsTests", dependencies: ["FlightJobs", "StreamJobsTesting"],

@@ -5,6 +5,7 @@ import Synchronization
 extension CommitLog {
     /// Says that the owner has closed the log in order: then there is no torn tail.
     static let cleanShutdownFile = "/clean-shutdown"
+    static let cleanShutdownText = "1\n"
 
     /// Opens the log. An owner makes the directory where it is missing and recovers every partition: when
     /// this returns, what was cut short by a crash is cut off, and what was flushed is known to be there.
@@ -250,7 +251,8 @@ extension CommitLog {
             } catch { return error }
         }
         if let failure = failures.first { throw failure }
-        try files.replaceFile(directory + Self.cleanShutdownFile, with: "1\n")
+        try files.replaceFile(
+            directory + Self.cleanShutdownFile, with: Self.cleanShutdownText)
     }
 }
 

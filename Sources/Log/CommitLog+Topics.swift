@@ -66,8 +66,8 @@ extension CommitLog {
             guard count > topic.partitionCount else {
                 throw LogError(
                     .invalidArgument,
-                    "the topic '\(name)' has \(topic.partitionCount) partitions; it can be given "
-                        + "more, not \(count)")
+                    "the topic '\(name)' has \(counted(topic.partitionCount, "partition")); it can "
+                        + "be given more, not \(count)")
             }
             let added = (topic.partitionCount..<count).map { TopicPartition(name, PartitionID($0)) }
             topic.partitionCount = count
@@ -267,7 +267,8 @@ extension CommitLog {
         guard existing.name != name else {
             throw LogError(
                 .topicExists,
-                "the topic '\(name)' exists already, with \(existing.partitionCount) partitions")
+                "the topic '\(name)' exists already, with "
+                    + counted(existing.partitionCount, "partition"))
         }
         throw LogError(
             .invalidTopicName,

@@ -67,8 +67,9 @@ public final class CommitLog: Sendable {
         guard name.partition.rawValue < topic.partitionCount else {
             throw LogError(
                 .noSuchTopic,
-                "the topic '\(topic.name)' has no partition \(name.partition), only "
-                    + "\(topic.partitionCount)")
+                "the topic '\(topic.name)' has no partition \(name.partition); "
+                    + (topic.partitionCount == 1
+                        ? "its only one is 0" : "it has 0 to \(topic.partitionCount - 1)"))
         }
         return try contents.withLock { contents in
             if let partition = contents.partitions[name] { return partition }
@@ -125,6 +126,15 @@ public final class CommitLog: Sendable {
             let known = coordinator ?? GroupCoordinator(self, now: now)
             coordinator = known
             return known
+        }
+    }
+
+    /// Whether a process owns the directory, this one or another, as far as an observer can tell.
+    var hasOwner: Bool {
+        get throws {
+            guard access == .observer else { return true }
+            return try !files.exists(directory + Self.cleanShutdownFile)
+                && DirectoryLock.hasLivingHolder(directory, in: files)
         }
     }
 

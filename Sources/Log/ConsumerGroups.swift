@@ -58,34 +58,42 @@ public struct ConsumerGroups: Sendable {
 
     /// Moves the positions of a group without members, making the group if need be, and gives what it has
     /// moved; when it returns that survives a power loss. A position beyond an end is set to that end. With
-    /// `dryRun` nothing is changed, but every reason to refuse is looked for.
-    /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `noSuchGroup` or `invalidArgument` where no
-    /// partitions are given and the group has no positions.
+    /// `dryRun`, which an observer may use as well, nothing is changed, but every reason to refuse is looked
+    /// for.
+    /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `invalidArgument` for a name that no group can
+    /// have; `noSuchGroup` or `invalidArgument` where no partitions are given and the group has no positions.
     /// - Parameter partitions: Those to be moved; nil for all that the group has committed.
     public func resetOffsets(
         of group: String, partitions: [TopicPartition]? = nil, to target: OffsetTarget,
         dryRun: Bool = false
     ) throws -> [OffsetMove] {
-        let coordinator = try log.groupCoordinator()
-        let committed = try coordinator.committed(in: group)
-        if let machine = try coordinator.snapshot(of: group)?.machine, !machine.members.isEmpty {
+        try GroupCoordinator.validate(group)
+        // Only an owner has one.
+        let coordinator = dryRun ? nil : try log.groupCoordinator()
+        let look = try look(at: group)
+        let committed = look?.offsets ?? [:]
+        if let members = look?.metadata?.members, !members.isEmpty {
             throw LogError(
                 .groupNotEmpty,
-                "the group '\(group)' has \(machine.members.count) members; stop them before its "
+                "the group '\(group)' has \(counted(members.count, "member")); stop them before its "
                     + "offsets are reset")
         }
         let names = try partitions ?? committed.keys.filter { try log.topicIfAny($0.topic) != nil }
         guard !names.isEmpty else {
             throw LogError(
-                try coordinator.snapshot(of: group) == nil ? .noSuchGroup : .invalidArgument,
-                "the group '\(group)' has no committed offsets to reset; name the topics")
+                look == nil ? .noSuchGroup : .invalidArgument,
+                look == nil
+                    ? "there is no consumer group '\(group)' in \(log.directory); name the topics that it "
+                        + "is to begin with, to make it"
+                    : "the group '\(group)' has no committed offsets to reset; name the topics")
         }
         let moves = try Set(names).sorted(by: TopicPartition.isBefore).map { name in
             let partition = try log.partition(name)
+            try partition.refresh()
             let to = try target.offset(in: partition, committed: committed[name]?.offset)
             return OffsetMove(partition: name, from: committed[name]?.offset, to: to)
         }
-        guard !dryRun else { return moves }
+        guard let coordinator else { return moves }
         var offsets: [TopicPartition: CommittedOffset] = [:]
         for move in moves {
             let partition = try log.partition(move.partition)
@@ -134,10 +142,14 @@ public struct ConsumerGroups: Sendable {
         case .observer:
             guard let stored = try GroupStore.load(log)[group] else { return nil }
             // The record says what was so when the generation began; between two the owner knows more.
-            let isEmpty = stored.metadata?.members.isEmpty ?? true
+            // Members in the owner's process have ended with it, as the next owner will say.
+            var metadata = stored.metadata
+            if try !log.hasOwner {
+                metadata?.members.removeAll { $0.clientHost == GroupCoordinator.inProcessHost }
+            }
             return Look(
-                group: group, state: isEmpty ? .empty : .stable, metadata: stored.metadata,
-                offsets: stored.offsets)
+                group: group, state: metadata?.members.isEmpty ?? true ? .empty : .stable,
+                metadata: metadata, offsets: stored.offsets)
         }
     }
 

@@ -23,6 +23,9 @@ public struct Topic: Sendable, Hashable {
         (0..<partitionCount).map { TopicPartition(name, PartitionID($0)) }
     }
 
+    /// Names of the log's own topics and of jobs'.
+    package static func isReserved(_ name: String) -> Bool { name.hasPrefix("__") }
+
     /// Throws `invalidTopicName` where Kafka would: the name becomes the name of a directory.
     package static func validate(_ name: String) throws {
         let isLegal = name.utf8.allSatisfy {
@@ -34,9 +37,13 @@ public struct Topic: Sendable, Hashable {
             default: false
             }
         }
-        guard isLegal, !name.isEmpty, name != ".", name != "..",
-            name.utf8.count <= Limits.topicNameCharactersMax
-        else {
+        guard name.utf8.count <= Limits.topicNameCharactersMax else {
+            throw LogError(
+                .invalidTopicName,
+                "a topic's name has 1 to \(Limits.topicNameCharactersMax) characters, not "
+                    + "\(name.utf8.count)")
+        }
+        guard isLegal, !name.isEmpty, name != ".", name != ".." else {
             throw LogError(
                 .invalidTopicName,
                 "'\(name)' is no topic name: use 1 to \(Limits.topicNameCharactersMax) of the "

@@ -24,12 +24,13 @@ public final class TransactionalProducer: Sendable {
     public let transactionalID: String
     private let log: CommitLog
     private let coordinator: TransactionCoordinator
+    private let settings: TransactionalProducerSettings
     private let state: Mutex<State>
 
     private struct State {
         var stamp: ProducerStamp
         var phase = Phase.idle
-        var records = GatheredRecords()
+        var records: GatheredRecords
     }
 
     private enum Phase {
@@ -39,27 +40,27 @@ public final class TransactionalProducer: Sendable {
         case failed
     }
 
-    /// Throws `invalidArgument` for an id or a timeout that is none, and what writing throws. When it
+    /// Throws `invalidArgument` for an id or settings that cannot be, and what writing throws. When it
     /// returns, an earlier producer of the same id is fenced and its open transaction ended.
-    ///
-    /// - Parameter timeout: How long a transaction may be open before the log aborts it.
     public convenience init(
-        _ log: CommitLog, transactionalID: String, timeout: Duration = Limits.transactionTimeout
+        _ log: CommitLog, transactionalID: String,
+        _ settings: TransactionalProducerSettings = TransactionalProducerSettings()
     ) throws {
         try self.init(
-            log, try log.transactionCoordinator(), transactionalID: transactionalID,
-            timeout: timeout)
+            log, try log.transactionCoordinator(), transactionalID: transactionalID, settings)
     }
 
     package init(
         _ log: CommitLog, _ coordinator: TransactionCoordinator, transactionalID: String,
-        timeout: Duration = Limits.transactionTimeout
+        _ settings: TransactionalProducerSettings = TransactionalProducerSettings()
     ) throws {
+        try settings.validate()
         self.log = log
         self.coordinator = coordinator
         self.transactionalID = transactionalID
-        let stamp = try coordinator.initProducer(transactionalID, timeout: timeout)
-        state = Mutex(State(stamp: stamp))
+        self.settings = settings
+        let stamp = try coordinator.initProducer(transactionalID, timeout: settings.timeout)
+        state = Mutex(State(stamp: stamp, records: GatheredRecords(settings)))
     }
 
     // MARK: The unit of work
@@ -71,7 +72,7 @@ public final class TransactionalProducer: Sendable {
     /// Throws what `body` throws; `invalidTransactionState` between `begin` and its end; and what `commit`
     /// throws.
     public func transaction<R>(_ body: (inout UnitOfWork) throws -> R) throws -> R {
-        var unit = UnitOfWork(log)
+        var unit = UnitOfWork(log, settings)
         let result = try body(&unit)
         guard !unit.records.isEmpty else { return result }
         try publish(unit.records)
@@ -107,16 +108,19 @@ public final class TransactionalProducer: Sendable {
     /// - Parameters:
     ///   - value: nil is a tombstone, which is not an empty value.
     ///   - key: Chooses the partition by its hash; records without a key go to one partition together.
+    ///   - partition: nil is the partitioner's choice.
     ///   - timestamp: nil is the time of the call.
     public func send(
-        _ value: [UInt8]?, key: [UInt8]? = nil, to topic: String, timestamp: Timestamp? = nil,
-        headers: [Header] = []
+        _ value: [UInt8]?, key: [UInt8]? = nil, to topic: String, partition: PartitionID? = nil,
+        timestamp: Timestamp? = nil, headers: [Header] = []
     ) throws {
         try state.withLock { state in
             try requireOpen(state)
             try state.records.add(
-                value, key: key, to: topic, of: log, timestamp: timestamp, headers: headers)
-            guard state.records.byteCount >= Limits.transactionGatherBytes else { return }
+                value, key: key, to: topic, of: log, partition: partition, timestamp: timestamp,
+                headers: headers)
+            let gatherBytes = max(Limits.transactionGatherBytes, settings.batchBytes)
+            guard state.records.byteCount >= gatherBytes else { return }
             do {
                 try writeGathered(&state)
             } catch {
@@ -161,7 +165,7 @@ public final class TransactionalProducer: Sendable {
                 "a transaction of '\(transactionalID)' is open already; commit or abort it first")
         }
         // A topic may have other partitions by now, or be another one of the same name.
-        state.records = GatheredRecords()
+        state.records = GatheredRecords(settings)
         state.phase = .open
     }
 

@@ -23,6 +23,13 @@ public struct TransactionDescription: Sendable, Hashable {
 extension CommitLog {
     /// The transactions of this log. Any thread may use it; `abort` is the owner's.
     public var transactions: Transactions { Transactions(log: self) }
+
+    func noSuchTransaction(of transactionalID: String) -> LogError {
+        LogError(
+            .noSuchTransaction,
+            "there is no transactional id '\(transactionalID)' in \(directory); 'transactions list' names "
+                + "those that there are")
+    }
 }
 
 public struct Transactions: Sendable {
@@ -39,7 +46,7 @@ public struct Transactions: Sendable {
     /// Throws `noSuchTransaction`.
     public func describe(_ transactionalID: String) throws -> TransactionDescription {
         guard let state = try states().first(where: { $0.transactionalID == transactionalID })
-        else { throw noSuchTransaction("there is no transactional id '\(transactionalID)'") }
+        else { throw log.noSuchTransaction(of: transactionalID) }
         return describe(state)
     }
 
@@ -57,9 +64,16 @@ public struct Transactions: Sendable {
         let coordinator = try log.transactionCoordinator()
         let others = try openOfOthers(than: coordinator.states)
         guard let found = others.first(where: { $0.producer.id == producerID }) else {
+            let plain = coordinator.states.first {
+                [$0.producer.id, $0.previousProducerID].contains(producerID)
+            }
             throw noSuchTransaction(
-                "producer \(producerID) has no transaction open that a job decides; plain producers' "
-                    + "are named by their transactional id")
+                plain.map {
+                    "producer \(producerID) is of the transactional id '\($0.transactionalID)': abort it "
+                        + "by that"
+                }
+                    ?? "producer \(producerID) has no transaction open; 'transactions list --open' shows "
+                    + "those that there are")
         }
         for (name, open) in found.open {
             switch try coordinator.resolver?.decision(on: open, in: name) ?? .unknown {
@@ -74,7 +88,8 @@ public struct Transactions: Sendable {
                 throw LogError(
                     .invalidTransactionState,
                     "no state is known that could have decided the transaction of \(open.producer) in "
-                        + "\(name): put the state back, or abort with force if it is gone for good")
+                        + "\(name): put the state back, or abort with --force if it is gone for good"
+                )
             }
         }
         for (name, open) in found.open {

@@ -25,6 +25,6 @@ public struct RunSummary: Sendable, CustomStringConvertible {
         let tenths = (seconds * 10).rounded() / 10
         let rate = seconds > 0 ? Int(Double(recordsProcessed) / seconds) : 0
         let late = lateRecords == 0 ? "" : ", \(lateRecords) late"
-        return "\(recordsProcessed) records in \(tenths) s (\(rate)/s)\(late)"
+        return "\(counted(recordsProcessed, "record")) in \(tenths) s (\(rate)/s)\(late)"
     }
 }

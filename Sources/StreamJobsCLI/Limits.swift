@@ -34,4 +34,6 @@ package enum Limits {
 
     /// Names that an error lists as those there are.
     package static let suggestedNamesMax = 10
+    /// Names that it asks back with: more are a list to search through.
+    package static let nearNamesMax = 3
 }

@@ -83,11 +83,38 @@ struct GroupAdminTests {
         #expect(try log.committed() == [0: 3, 1: 3])
     }
 
-    @Test func `a dry run tells and changes nothing`() throws {
+    @Test func `a dry run tells and changes nothing, also beside the owner`() throws {
         try group()
-        let moves = try log.log.groups.resetOffsets(of: "g", to: .earliest, dryRun: true)
-        #expect(moves.map(\.from) == [Offset(3), Offset(3)] && moves.map(\.to) == [.zero, .zero])
+        for groups in [log.log.groups, try log.observer().groups] {
+            let moves = try groups.resetOffsets(of: "g", to: .earliest, dryRun: true)
+            #expect(moves.map(\.from) == [Offset(3), Offset(3)])
+            #expect(moves.map(\.to) == [.zero, .zero])
+        }
         #expect(try log.committed() == [0: 3, 1: 3])
+    }
+
+    @Test func `an observer's dry run sees what is appended meanwhile`() throws {
+        try group()
+        let observer = try log.observer()
+        for count in 1...2 {
+            try log.fill(1, from: 2 + count)
+            let moves = try observer.groups.resetOffsets(of: "g", to: .latest, dryRun: true)
+            #expect(moves.map(\.to) == [Offset(Int64(3 + count)), Offset(Int64(3 + count))])
+        }
+    }
+
+    @Test func `members of a process that has ended are not shown beside it`() throws {
+        try log.fill(1)
+        let member = try log.member()
+        try settle([member], holding: 2)
+        let observer = try log.observer()
+        #expect(try observer.groups.describe("g").state == .stable)
+        // No process has this number: the kernel's are lower.
+        try log.pretendOwner(pid: Int32.max)
+        #expect(try observer.groups.describe("g").state == .empty)
+        #expect(try observer.groups.list().map(\.memberCount) == [0])
+        _ = try observer.groups.resetOffsets(
+            of: "g", partitions: [log.partition(0)], to: .earliest, dryRun: true)
     }
 
     @Test func `a reset may make a group, for partitions that are named`() throws {

@@ -31,7 +31,8 @@ struct TransactionRaceTests {
                     let value = "\(thread) \(life) \(number)"
                     do {
                         let producer = try TransactionalProducer(
-                            log, coordinator, transactionalID: id, timeout: .seconds(3))
+                            log, coordinator, transactionalID: id,
+                            TransactionalProducerSettings(timeout: .seconds(3)))
                         if random.chance(50) {
                             try producer.transaction {
                                 try $0.send(value, to: "orders")

@@ -157,6 +157,73 @@ struct TransactionalProducerTests {
         #expect(try test.values(in: log, .readUncommitted).isEmpty)
     }
 
+    @Test(arguments: CompressionType.allCases)
+    func `a codec, a batch size and a partition are those that were asked for`(
+        compression: CompressionType
+    ) throws {
+        var settings = TransactionalProducerSettings()
+        settings.compression = compression
+        settings.batchBytes = 1000
+        let producer = try TransactionalProducer(log, transactionalID: "a", settings)
+        let value = Array(String(repeating: "x", count: 300).utf8)
+        try producer.transaction { unit in
+            for _ in 0..<6 {
+                try unit.send(value, key: value, to: "orders", partition: PartitionID(1))
+            }
+        }
+        try producer.begin()
+        for number in 0..<6 {
+            try producer.send(value, to: "events", partition: PartitionID(number % 2))
+        }
+        try producer.commit()
+        let written = [(name("orders", 1), 6), (name("events", 0), 2), (name("events", 1), 2)]
+        for (name, batchCount) in written {
+            let batches = try SegmentParser.batches(
+                inDirectory: "\(test.directory.path)/\(name)")
+            #expect(batches.count == batchCount + 1, "the last is the marker")
+            let codec = Int16(CompressionType.allCases.firstIndex(of: compression) ?? -1)
+            #expect(batches.dropLast().allSatisfy { $0.attributes & 7 == codec })
+        }
+        #expect(try log.partition(name("orders", 0)).logEndOffset == .zero)
+        #expect(try test.values(in: log).count == 12)
+    }
+
+    @Test func `a partitioner is asked where no partition is named`() throws {
+        var settings = TransactionalProducerSettings()
+        settings.partitioner = .custom { key, _ in key.map { PartitionID($0.count) } }
+        let producer = try TransactionalProducer(log, transactionalID: "a", settings)
+        try producer.transaction {
+            try $0.send([], key: [7], to: "orders")
+            try $0.send([], key: [7], to: "orders", partition: PartitionID(0))
+        }
+        #expect(try log.partition(name("orders", 1)).logEndOffset == Offset(2))
+        #expect(try log.partition(name("orders", 0)).logEndOffset == Offset(2))
+    }
+
+    @Test func `what cannot be sent is refused, and the transaction goes on`() throws {
+        try log.alterTopic("events", [("cleanup.policy", "compact")])
+        let producer = try producer()
+        try producer.begin()
+        #expect(
+            code { try producer.send([], to: "orders", partition: PartitionID(2)) } == .noSuchTopic)
+        #expect(code { try producer.send("no key", to: "events") } == .invalidRecord)
+        try producer.send("1", to: "orders")
+        try producer.commit()
+        #expect(try test.values(in: log) == ["1"])
+    }
+
+    @Test func `settings that contradict themselves are refused`() throws {
+        for change: (inout TransactionalProducerSettings) -> Void in [
+            { $0.batchBytes = 0 }, { $0.compressionLevel = 3 }, { $0.timeout = .zero },
+        ] {
+            var settings = TransactionalProducerSettings()
+            change(&settings)
+            #expect(
+                code { _ = try TransactionalProducer(log, transactionalID: "a", settings) }
+                    == .invalidArgument)
+        }
+    }
+
     @Test func `transactions are refused to an observer`() throws {
         let observer = try CommitLog.open(test.directory.path, as: .observer)
         #expect(

@@ -43,6 +43,53 @@ struct ErrorSentenceTests {
                 "error: 'a b' is no topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -"
             ),
             (
+                "topics create " + String(repeating: "x", count: 250), 64,
+                "error: a topic's name has 1 to 249 characters, not 250"
+            ),
+            (
+                "topics delete nosuch", 66,
+                "error: there is no topic 'nosuch' in ./data; there are: t"
+            ),
+            (
+                "topics describe __x", 66,
+                "error: there is no topic '__x' in ./data; the log or a job makes it when it first needs it"
+            ),
+            (
+                "consume ''", 64,
+                "error: '' is no topic name: use 1 to 249 of the characters a-z A-Z 0-9 . _ -"
+            ),
+            (
+                "consume -t nosuch", 66,
+                "error: there is no topic 'nosuch' in ./data; there are: t; make it with 'topics create nosuch --partitions N'"
+            ),
+            ("consume t -p 2", 66, "error: the topic 't' has no partition 2; it has 0 to 1"),
+            (
+                "topics alter t --partitions 2", 64,
+                "error: the topic 't' has 2 partitions; it can be given more, not 2"
+            ),
+            (
+                "groups reset-offsets '' --to-latest --topic t", 64,
+                "error: the name of a group has 1 to 249 bytes, not 0"
+            ),
+            (
+                "groups describe g", 66,
+                "error: there is no consumer group 'g' in ./data; 'groups list' names those that there are"
+            ),
+            (
+                "transactions describe x", 66,
+                "error: there is no transactional id 'x' in ./data; 'transactions list' names those that there are"
+            ),
+            (
+                "transactions abort --producer-id 7", 66,
+                "error: producer 7 has no transaction open; 'transactions list --open' shows those that there are"
+            ),
+            ("log dump data/t-0", 66, "error: data/t-0 is a directory, not a file"),
+            (
+                "log dump --data two.csv --topic t", 66,
+                "error: two.csv is no data directory; give one with --data, or make it with 'topics create'"
+            ),
+            ("topics create u --data two.csv", 66, "error: two.csv is a file, not a directory"),
+            (
                 "topics create u --partitions 0", 64,
                 "error: a topic has 1 to 10000 partitions, not 0"
             ),
@@ -85,6 +132,9 @@ struct ErrorSentenceTests {
             ("consume t --from-begining", "jobrunner consume --help"),
             ("consume t --max-messages=-1", "jobrunner consume --help"),
             ("produce t --key-columns a", "jobrunner produce --help"),
+            ("produce", "jobrunner produce --help"), ("produce t ''", "jobrunner produce --help"),
+            ("produce t u -t t", "jobrunner produce --help"),
+            ("consume t -t t", "jobrunner consume --help"),
             ("produce t --csv f --key-separator :", "jobrunner produce --help"),
             ("produce t --csv f --sort", "jobrunner produce --help"),
             ("produce t --key-separator ''", "jobrunner produce --help"),

@@ -109,7 +109,11 @@ struct GroupsCommandTests {
         arguments: [
             ("groups describe none", 66, "error: there is no consumer group 'none'"),
             ("groups delete g none", 66, "error: there is no consumer group 'none'"),
-            ("groups reset-offsets none --to-earliest", 66, "error: the group 'none' has no"),
+            (
+                "groups reset-offsets none --to-earliest", 66,
+                "error: there is no consumer group 'none' in ./data; name the topics"
+            ),
+            ("groups reset-offsets g --to-offset -1", 64, "error: --to-offset is not negative"),
             ("groups reset-offsets g", 64, "error: give one of --to-earliest, --to-latest,"),
             ("groups reset-offsets g --to-latest --shift-by 1", 64, "error: give one of"),
             ("groups reset-offsets g --to-datetime noon", 64, "error: --to-datetime is a time"),
@@ -133,6 +137,42 @@ struct GroupsCommandTests {
         #expect(shell.status == status && shell.lines == ["1"])
         #expect(shell.errors.hasPrefix(sentence), "\(shell.errors)")
         #expect(shell.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test func `groups are looked at while another process owns the directory`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --max-messages 8 > consumed
+            mkfifo input
+            jobrunner produce t < input 2>> progress & owner=$!
+            exec 3> input
+            echo 11 >&3
+            jobrunner consume t --offset 10 --max-messages 1
+            jobrunner groups list
+            jobrunner groups describe g
+            jobrunner groups reset-offsets g --shift-by -1 --json
+            jobrunner consume t --group g; echo $?
+            jobrunner groups reset-offsets g --to-earliest --execute; echo $?
+            echo "owner $owner" >&2
+            exec 3>&-
+            wait $owner
+            """)
+        #expect(
+            shell.lines == [
+                "11", "group  state  members", "g      Empty        0", "g  Empty, 0 members",
+                "  topic  partition  offset  end  lag  member",
+                "  t              0       8   11    3       -",
+                #"{"topic":"t","partition":0,"from":8,"to":7,"executed":false}"#, "75", "75",
+            ])
+        let errors = shell.errors.split(separator: "\n")
+        let owner = try #require(errors.last?.dropFirst("owner ".count))
+        #expect(
+            errors.dropLast() == [
+                "nothing was moved; --execute moves these offsets",
+                "error: the data directory ./data is in use by process \(owner); stop it first, since "
+                    + "--group commits offsets, or leave out --group to read beside it",
+                "error: the data directory ./data is in use by process \(owner); stop it first",
+            ])
     }
 
     @Test func `a transaction that is aborted by its id names its producer`() async throws {

@@ -74,7 +74,7 @@ struct InputFileTests {
         let whole = try gzipped(randomText(400))
         for count in 2..<whole.count {
             let path = try directory.file("cut.gz", Array(whole.prefix(count)))
-            #expect(problem(path) == "cut.gz is damaged: the gzip file is cut short", "\(count)")
+            #expect(problem(path) == "cut.gz is damaged: the gzip data is cut short", "\(count)")
         }
         let cut = try directory.file("cut.gz", Array(whole.prefix(1)))
         #expect(problem(cut) == "cut.gz is no gzip file, in spite of its name")
@@ -127,6 +127,44 @@ struct InputFileTests {
                 message(exitCode: 65) { try file.rewind() }.contains(
                     "was changed while it was being read; nothing was sent"))
         }
+    }
+
+    /// What comes out of a pipe that gets `bytes` in pieces of `size`, read after each piece.
+    private func readPipe(_ bytes: [UInt8], pieces size: Int) throws -> [UInt8] {
+        let pipe = Pipe()
+        let input = InputFile(
+            descriptor: pipe.fileHandleForReading.fileDescriptor, named: "standard input")
+        var read: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            let end = min(start + size, bytes.count)
+            try pipe.fileHandleForWriting.write(contentsOf: bytes[start..<end])
+            // Of gzip a byte may give nothing yet, and one that begins like it is not known yet.
+            if bytes.starts(with: [0x1f, 0x8b]) || bytes[0] == 0x1f && end < 2 { continue }
+            #expect(try input.read(into: &read))
+        }
+        try pipe.fileHandleForWriting.close()
+        while try input.read(into: &read) {}
+        return read
+    }
+
+    @Test(arguments: [1, 3, 4096])
+    func `gzip on standard input is told by its first bytes`(size: Int) throws {
+        let bytes = randomText(5000)
+        #expect(try readPipe(gzipped(bytes), pieces: size) == bytes)
+        #expect(try readPipe(gzipped([]), pieces: size) == [])
+        #expect(
+            message(exitCode: 65) {
+                _ = try readPipe(Array(try gzipped(bytes).dropLast()), pieces: size)
+            }
+                == "standard input is damaged: the gzip data is cut short")
+    }
+
+    @Test(
+        "a plain stream comes as it is, each piece when it is there",
+        arguments: ["", "a", "ab", "\u{1f}", "\u{1f}\u{1f}b", "\u{1f}a\n", "line\nline\n"],
+        [1, 2, 99])
+    func plain(_ text: String, size: Int) throws {
+        #expect(try readPipe(Array(text.utf8), pieces: size) == Array(text.utf8))
     }
 
     @Test func `a file that is not there, and a directory, are told apart`() throws {

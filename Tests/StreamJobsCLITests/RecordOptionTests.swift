@@ -96,6 +96,8 @@ struct RecordOptionTests {
             "--compression gzip", "-z snappy", "-z lz4", "-z zstd --acks all", "--acks 0",
             "--acks 1",
             "--acks written --linger 1ms", "--batch-size 200 --linger 5ms", "--rate 100000",
+            "--acks -1", "--transactional-id x", "--transactional-id x -zgzip --acks all",
+            "--transactional-id x --transaction-size 300 --batch-size 200 -z lz4",
         ])
     func sending(_ options: String) async throws {
         let shell = try await run(
@@ -112,9 +114,31 @@ struct RecordOptionTests {
         let shell = try await run(
             """
             seq 1000 | jobrunner produce t --partition 0 --compression zstd
+            seq 1000 | jobrunner produce t --partition 0 --compression gzip --transactional-id x
             jobrunner log dump --topic t --partition 0 | grep -o 'compresscodec: [a-z]*'
             """)
-        #expect(shell.lines == ["compresscodec: zstd"])
+        #expect(
+            shell.lines == ["compresscodec: zstd", "compresscodec: gzip", "compresscodec: none"])
+    }
+
+    @Test(
+        "numbers below zero are values as kcat and Kafka have them",
+        arguments: [
+            ("consume t -o -2 -e", "4 5"), ("consume t --offset -2 -e -p 1", "4 5"),
+            ("consume t -o-1 -e -p1", "5"), ("consume t -o beginning -e -p -1 -c2", "1 2"),
+            ("consume t -o beginning -e --partition -1 -c 2", "1 2"),
+            ("produce t lines -p -1 --acks -1 --key -k --json | cut -d, -f2", "\"records\":5"),
+            ("topics delete-records t -p 1 --before -1", "t-1 begins at offset 5"),
+            ("consume t -o beginning -e -c1 -K-", "null-1"),
+        ])
+    func negatives(_ arguments: String, _ expected: String) async throws {
+        _ = try directory.file("lines", Array("1\n2\n3\n4\n5\n".utf8))
+        let shell = try await run(
+            """
+            jobrunner produce t lines -p1
+            jobrunner \(arguments)
+            """)
+        #expect(shell.lines.joined(separator: " ") == expected, "\(shell.errors)")
     }
 
     @Test(
@@ -137,12 +161,79 @@ struct RecordOptionTests {
             ("produce t --key k --key-separator :", 64, "error: --key is for lines without keys"),
             ("produce t --transaction-size 3", 64, "error: --transaction-size goes with"),
             ("produce t --transactional-id x --acks 0", 64, "error: --transactional-id goes with"),
+            (
+                "produce t --transactional-id x --linger 1s", 64,
+                "error: --transactional-id goes with"
+            ),
+            ("produce t --transactional-id ''", 64, "error: --transactional-id is empty"),
+            ("produce t --transactional-id x -p 2", 66, "error: the topic 't' has no partition 2;"),
+            ("produce t --transactional-id x --batch-size 1", 64, "error: batch.size is 1"),
+            ("produce t --partition -2", 64, "error: --partition is a number from 0, or -1"),
+            ("consume t --partition -2", 64, "error: --partition is a number from 0, or -1"),
+            ("consume t --max-messages -1", 64, "error: --max-messages is a number from 0"),
+            ("run flight-delays --threads -1", 64, "error: --threads is at least 1, not -1"),
+            ("run flight-delays --disorder -1h", 64, "error: the value '-1h' is invalid"),
+            ("produce t --batch-size --json", 64, "error: the value '--json' is invalid"),
+            ("topics alter t --partitions -1", 64, "error: a topic has 1 to"),
+            ("transactions abort --producer-id -1", 64, "error: --producer-id is a number from 0"),
+            ("topics delete-records t -p 0 --before -2", 64, "error: --before is an offset"),
             ("produce t --property parse=1", 64, "error: 'parse=1' is no property"),
         ])
     func refusals(_ arguments: String, _ status: Int32, _ sentence: String) async throws {
         let shell = try await run("jobrunner \(arguments)")
         #expect(shell.status == status && shell.output == "")
         #expect(shell.errors.hasPrefix(sentence), "\(shell.errors)")
+        #expect(shell.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test(
+        "a record that the topic does not take is told by its line, and nothing is doubled",
+        arguments: [
+            ("c lines", "lines line 1: the record has no key, but", "", ""),
+            ("c lines --acks 0", "lines line 1: the record has no key, but", "", ""),
+            (
+                "c lines -K: --null-marker n", "lines line 3: the record has no key, but",
+                "; the 2 records before it are written", "1 2"
+            ),
+            (
+                "c lines -K: --null-marker n --transactional-id x",
+                "lines line 3: the record has no key, but",
+                "; none of the 2 records before it is written", ""
+            ),
+            (
+                "c --csv rows.csv --key-columns k", "rows.csv line 3: the record has no key, but",
+                "", ""
+            ),
+            (
+                "s lines -K:", "lines line 4: a record of ",
+                "; the 3 records before it are written", "1 2 3"
+            ),
+            (
+                "s lines -K: --transactional-id x --transaction-size 2",
+                "lines line 4: a record of ",
+                "; only 2 of the 3 records before it are written", "1 2"
+            ),
+            (
+                "s lines -K, --transactional-id x", "lines line 1: there is no key separator ','",
+                "", ""
+            ),
+        ])
+    func refused(_ arguments: String, _ start: String, _ end: String, _ values: String) async throws
+    {
+        let long = String(repeating: "x", count: 300)
+        _ = try directory.file("lines", Array("a:1\nb:2\nn:3\nc:\(long)\n".utf8))
+        _ = try directory.file("rows.csv", Array("k,v\na,1\nNA,2\n".utf8))
+        let shell = try await run(
+            """
+            jobrunner topics create c --config cleanup.policy=compact >> created
+            jobrunner topics create s --config max.message.bytes=200 >> created
+            jobrunner produce \(arguments); echo $?
+            jobrunner consume \(arguments.prefix(1)) --from-beginning --until-end
+            """)
+        #expect(shell.lines.first == "65")
+        #expect(shell.lines.dropFirst().joined(separator: " ") == values)
+        #expect(shell.errors.hasPrefix("error: \(start)"), "\(shell.errors)")
+        #expect(shell.errors.hasSuffix(end + "\n"), "\(shell.errors)")
         #expect(shell.errors.split(separator: "\n").count == 1)
     }
 

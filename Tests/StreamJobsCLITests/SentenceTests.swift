@@ -44,14 +44,16 @@ struct SentenceTests {
     }
 
     @Test func `a wrong name is answered with those that there are`() {
-        #expect(Suggestions.sentence(for: "x", among: []) == nil)
-        #expect(
-            Suggestions.sentence(for: "fligt-delays", among: ["flight-delays"])
-                == "there are: flight-delays")
+        func sentence(_ name: String, _ names: [String]) -> String? {
+            Suggestions.sentence(for: name, among: names, listedBy: "topics list")
+        }
+        #expect(sentence("x", []) == nil)
+        #expect(sentence("fligt-delays", ["flight-delays"]) == "there are: flight-delays")
         let many = (10...40).map { "topic-\($0)" }
         #expect(
-            Suggestions.sentence(for: "topic-99x", among: many)?
-                .hasPrefix("of 31, the nearest are: topic-19, topic-29, topic-39, ") == true)
+            sentence("topic-4x0", many) == "did you mean 'topic-40' or 'topic-10' or 'topic-20'")
+        #expect(sentence("flights", many) == "'topics list' names the 31 that there are")
+        #expect(sentence("", many) == "'topics list' names the 31 that there are")
     }
 
     @Test(arguments: [

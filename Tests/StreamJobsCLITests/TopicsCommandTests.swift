@@ -103,7 +103,7 @@ struct TopicsCommandTests {
                 "error: '1' is no value for segment.bytes, which takes a number from 1048576 to "
             ),
             ("create u --config retention.ms", 64, "error: the value 'retention.ms' is invalid"),
-            ("describe u", 66, "error: there is no topic 'u' in ./data; there are: t; "),
+            ("describe u", 66, "error: there is no topic 'u' in ./data; there are: t\n"),
             ("alter t", 64, "error: there is nothing to change: "),
             (
                 "alter t --partitions 1", 64,
@@ -115,14 +115,17 @@ struct TopicsCommandTests {
             ("delete t u", 66, "error: there is no topic 'u' in ./data"),
             (
                 "delete-records t --partition 2 --before 0", 66,
-                "error: the topic 't' has no partition 2, only 2"
+                "error: the topic 't' has no partition 2; it has 0 to 1"
             ),
             (
                 "delete-records t --partition 0 --before 7", 65,
                 "error: offset 7 of t-0 is beyond its last stable offset 0"
             ),
             ("delete-records t --partition 0", 64, "error: give a topic with --partition and"),
-            ("delete-records t --partition 0 --before x", 64, "error: --before is an offset or"),
+            (
+                "delete-records t --partition 0 --before x", 64,
+                "error: --before is an offset, 'end'"
+            ),
             ("delete-records --offset-json-file none", 66, "error: there is no file none"),
             (
                 "delete-records --offset-json-file bad.json", 65,

@@ -2,6 +2,7 @@
 // everything after it too, as if the process had ended there. Then log and state are opened again and the
 // run is taken to its end.
 
+import JobTestSupport
 import StreamJobs
 import StreamJobsLog
 import Synchronization
@@ -59,77 +60,4 @@ import Testing
         #expect(output.isInOrder(of: input), "crashes before the steps \(crashes)")
         return steps
     }
-}
-
-/// A log that fails for good from a certain step on.
-final class CrashingLog: JobLog {
-    struct Crash: Error {}
-
-    private let log: CommitLog
-    private let crash: Int
-    let steps = Atomic<Int>(0)
-
-    init(_ log: CommitLog, before crash: Int) {
-        self.log = log
-        self.crash = crash
-    }
-
-    func step() throws {
-        guard steps.add(1, ordering: .relaxed).newValue < crash else { throw Crash() }
-    }
-
-    func existingTopic(_ name: String) throws -> Topic? { try log.existingTopic(name) }
-    func createTopic(
-        _ name: String, partitions: Int, isInternal: Bool, settings: TopicSettings
-    ) throws -> Topic {
-        try log.createTopic(
-            name, partitions: partitions, isInternal: isInternal, settings: settings)
-    }
-    func logPartition(_ name: TopicPartition) throws -> any JobLogPartition {
-        CrashingPartition(try log.partition(name), self)
-    }
-    func flush(_ partitions: [any JobLogPartition]) throws {
-        for partition in partitions { try partition.flush() }
-    }
-    func takeProducerIDs(_ count: Int) throws -> Int64 { try log.takeProducerIDs(count) }
-}
-
-final class CrashingPartition: JobLogPartition {
-    private let partition: Partition
-    private let log: CrashingLog
-
-    init(_ partition: Partition, _ log: CrashingLog) {
-        self.partition = partition
-        self.log = log
-    }
-
-    @discardableResult
-    func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
-        try log.step()
-        return try partition.append(batch)
-    }
-    func end(_ producer: ProducerStamp, with marker: TransactionMarker) throws {
-        try log.step()
-        try partition.end(producer, with: marker)
-    }
-    func flush() throws {
-        try log.step()
-        try partition.flush()
-    }
-
-    var name: TopicPartition { partition.name }
-    var topicID: TopicID { partition.topicID }
-    var settings: TopicSettings { partition.settings }
-    var startOffset: Offset { partition.startOffset }
-    var lastStableOffset: Offset { partition.lastStableOffset }
-    var logEndOffset: Offset { partition.logEndOffset }
-    var flushedOffset: Offset { partition.flushedOffset }
-    var openTransactions: [OpenTransaction] { partition.openTransactions }
-    func leaderEpoch(at offset: Offset) -> Int32 { partition.leaderEpoch(at: offset) }
-    func epoch(of producerID: Int64) -> Int16? { partition.epoch(of: producerID) }
-    func makeCursor(from offset: Offset, _ isolation: Isolation) -> any JobLogCursor {
-        partition.makeCursor(from: offset, isolation)
-    }
-    func addSignal(_ signal: AppendSignal) { partition.addSignal(signal) }
-    func removeSignal(_ signal: AppendSignal) { partition.removeSignal(signal) }
 }

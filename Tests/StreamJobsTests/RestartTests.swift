@@ -2,6 +2,7 @@
 // producer ids that run out; and event time, which must follow from the records.
 
 import Foundation
+import JobTestSupport
 import StreamJobs
 import StreamJobsLog
 import StreamJobsTesting

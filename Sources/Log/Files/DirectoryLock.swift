@@ -26,6 +26,15 @@ final class DirectoryLock: Sendable {
         }
     }
 
+    /// Whether the process that the lock names is there. For sentences only: taking the lock to find out
+    /// would be in the way of an owner that begins just now, and another process may have the pid.
+    static func hasLivingHolder(_ directory: String, in files: FileSystem) throws -> Bool {
+        guard let text = try files.text(of: directory + "/.lock"),
+            let pid = text.split(separator: "\n").first.flatMap({ pid_t($0) }), pid > 0
+        else { return false }
+        return kill(pid, 0) == 0 || errno == EPERM
+    }
+
     // Closing would leave the lock to a child that this process has forked and that has not yet got to
     // its exec: the lock belongs to the open file, which both have.
     deinit { _ = flock(file.descriptor, LOCK_UN) }

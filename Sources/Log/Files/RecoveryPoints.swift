@@ -66,7 +66,9 @@ final class RecoveryPoints: Sendable {
     static let fileName = "/recovery-points"
     private static let magic: [UInt8] = Array("SJRECPTS".utf8)
     private static let version: Int32 = 1
-    private static let pageBytes = 4096
+    static let pageBytes = 4096
+    /// Magic and version; zeros follow.
+    static let headerBytes = 12
     static let slotBytes = 64
     private static let slotsPerPage = pageBytes / slotBytes
 
@@ -256,7 +258,8 @@ final class RecoveryPoints: Sendable {
         return Array(found[..<used])
     }
 
-    private static func slot(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Slot? {
+    /// Nil for what is none.
+    static func slot(_ bytes: UnsafeRawBufferPointer, at position: Int) -> Slot? {
         guard position + slotBytes <= bytes.count else { return nil }
         let slot = UnsafeRawBufferPointer(rebasing: bytes[position..<position + slotBytes])
         let crc = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: slot[..<60]))

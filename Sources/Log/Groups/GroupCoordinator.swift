@@ -214,11 +214,13 @@ package final class GroupCoordinator: Sendable {
     /// The names of all groups.
     func names() throws -> [String] { try withGroups { $0.keys.sorted() } }
 
-    private static func validate(_ group: String) throws {
+    /// Throws `invalidArgument`.
+    static func validate(_ group: String) throws {
         guard (1...Limits.groupNameBytesMax).contains(group.utf8.count) else {
             throw LogError(
                 .invalidArgument,
-                "'\(group)' is no name for a group: use 1 to \(Limits.groupNameBytesMax) bytes")
+                "the name of a group has 1 to \(Limits.groupNameBytesMax) bytes, not "
+                    + "\(group.utf8.count)")
         }
     }
 

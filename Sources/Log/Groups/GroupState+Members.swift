@@ -314,7 +314,8 @@ extension GroupState {
         guard members.isEmpty, pendingMembers.isEmpty else {
             throw LogError(
                 .groupNotEmpty,
-                "the group '\(group)' has \(members.count) members; stop them before it is deleted")
+                "the group '\(group)' has \(counted(members.count, "member")); stop them before it is "
+                    + "deleted")
         }
         phase = .dead
     }

@@ -106,8 +106,8 @@ package struct GroupState: Sendable {
             guard members.isEmpty, phase != .dead else {
                 throw LogError(
                     .groupNotEmpty,
-                    "offsets of the group '\(group)' are its \(members.count) members' to change; "
-                        + "stop them first")
+                    "the group '\(group)' has \(counted(members.count, "member")); stop them before its "
+                        + "offsets are changed from outside")
             }
             return
         }

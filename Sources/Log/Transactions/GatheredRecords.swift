@@ -2,6 +2,7 @@
 // Belongs to one thread at a time.
 
 struct GatheredRecords {
+    private let settings: TransactionalProducerSettings
     /// In order; the last batch of a partition takes more.
     private var batches: [TopicPartition: [BatchBuilder]] = [:]
     private var topics: [String: Topic] = [:]
@@ -11,6 +12,8 @@ struct GatheredRecords {
     /// Bytes of closed batches and of those that still take records.
     private(set) var byteCount = 0
 
+    init(_ settings: TransactionalProducerSettings) { self.settings = settings }
+
     var isEmpty: Bool { recordCount == 0 }
     var partitions: Set<TopicPartition> { Set(batches.keys) }
 
@@ -18,13 +21,16 @@ struct GatheredRecords {
     /// `invalidArgument` for an internal topic; nothing is added then.
     mutating func add(
         _ value: [UInt8]?, key: [UInt8]?, to topicName: String, of log: CommitLog,
-        timestamp: Timestamp?, headers: [Header]
+        partition given: PartitionID?, timestamp: Timestamp?, headers: [Header]
     ) throws {
         let topic = try topic(topicName, of: log)
         guard key != nil || !topic.settings.requiresKeys else {
             throw LogError.keyMissing(in: topic.name)
         }
-        let name = TopicPartition(topic.name, partition(of: topic, key: key))
+        let number = try given ?? partition(of: topic, key: key)
+        let name = TopicPartition(topic.name, number)
+        // Throws for what the topic does not have.
+        if number.rawValue >= topic.partitionCount { _ = try log.partition(name) }
         let batch = batch(
             for: (key?.count ?? 0) + (value?.count ?? 0), headers, in: name, topic.settings)
         let before = batch.isEmpty ? 0 : batch.byteCount
@@ -57,11 +63,11 @@ struct GatheredRecords {
     }
 
     private mutating func partition(of topic: Topic, key: [UInt8]?) -> PartitionID {
-        if let key {
-            return key.withUnsafeBytes {
-                Partitioner.partition(forKey: $0, of: topic.partitionCount)
-            }
+        let chosen = key.withOptionalBytes { key in
+            if let choose = settings.partitioner.choose { return choose(key, topic) }
+            return key.map { Partitioner.partition(forKey: $0, of: topic.partitionCount) }
         }
+        if let chosen { return chosen }
         if let partition = sticky[topic.name] { return partition }
         let partition = PartitionID(.random(in: 0..<topic.partitionCount))
         sticky[topic.name] = partition
@@ -70,24 +76,30 @@ struct GatheredRecords {
 
     /// The partition's last batch if it has room, or a new one.
     private func batch(
-        for bytes: Int, _ headers: [Header], in name: TopicPartition, _ settings: TopicSettings
+        for bytes: Int, _ headers: [Header], in name: TopicPartition, _ topic: TopicSettings
     ) -> BatchBuilder {
-        if let last = batches[name]?.last, last.hasRoom(for: bytes, headers: headers) {
-            return last
-        }
-        return BatchBuilder(bytesMax: settings.builderBytesMax)
+        let bytesTarget = min(settings.batchBytes, topic.builderBytesMax)
+        let size = headers.reduce(bytes + Limits.recordOverheadMax) { $0 + $1.byteCount }
+        if let last = batches[name]?.last, last.byteCount + size <= bytesTarget { return last }
+        return BatchBuilder(
+            capacity: min(bytesTarget, Self.batchCapacity), bytesMax: topic.builderBytesMax)
     }
+
+    /// Bytes of memory that a batch begins with: a unit of work has often a few records for each topic.
+    private static let batchCapacity = 4096
 
     /// Appends all batches. Where this throws some are written and the transaction must be aborted.
     func write(to log: CommitLog, as producer: ProducerStamp) throws {
         for (name, batches) in batches {
             let partition = try log.partition(name)
-            let settings = partition.settings
             for batch in batches {
                 // The bytes belong to the builder, which may go after its last use.
                 try withExtendedLifetime(batch) {
                     _ = try partition.append(
-                        batch.seal(for: settings, producer: producer, isTransactional: true))
+                        batch.seal(
+                            for: partition.settings, producer: producer, isTransactional: true,
+                            compression: settings.compression.codec,
+                            level: settings.compressionLevel))
                 }
             }
         }

@@ -165,7 +165,7 @@ package final class TransactionCoordinator: Sendable {
             guard state.metadata.state == .ongoing else {
                 throw LogError(
                     .invalidTransactionState,
-                    "there is nothing to abort for '\(transactionalID)': its transaction is "
+                    "'\(transactionalID)' has no transaction open; its state is "
                         + "\(state.metadata.state)")
             }
             try decide(.abort, &state)
@@ -263,8 +263,7 @@ package final class TransactionCoordinator: Sendable {
 
     private func entry(_ transactionalID: String) throws -> Entry {
         guard let entry = entries.withLock({ $0[transactionalID] }) else {
-            throw LogError(
-                .noSuchTransaction, "there is no transactional id '\(transactionalID)'")
+            throw log.noSuchTransaction(of: transactionalID)
         }
         return entry
     }

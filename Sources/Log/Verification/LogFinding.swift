@@ -19,6 +19,17 @@ package struct LogFinding: Sendable, CustomStringConvertible {
     /// What is wrong and what helps, as the end of a sentence that the path has begun.
     package let message: String
 
+    init(kind: Kind, path: String, position: Int?, offset: Offset?, message: String) {
+        self.kind = kind
+        self.path = path
+        self.position = position
+        self.offset = offset
+        // An error's sentence names its file, and that it is damaged, by itself.
+        let beginnings = ["\(path) is damaged: ", "\(path) ", "the producer snapshot is damaged: "]
+        let beginning = beginnings.first(where: message.hasPrefix)
+        self.message = String(message.dropFirst(beginning?.count ?? 0))
+    }
+
     package var description: String {
         var place = path
         if let position { place += " at byte \(position)" }

@@ -102,10 +102,18 @@ package struct LogVerifier {
     /// What the files of the whole directory say. Where one is damaged, the partitions are looked at
     /// without it.
     private func readDirectory(_ findings: inout [LogFinding]) throws -> Known {
-        func damage(_ path: String, _ message: String, at position: Int? = nil) {
+        func damage(_ path: String, _ message: String) {
             findings.append(
                 LogFinding(
-                    kind: .damage, path: path, position: position, offset: nil, message: message))
+                    kind: .damage, path: path, position: nil, offset: nil, message: message))
+        }
+        let cleanShutdown = directory + CommitLog.cleanShutdownFile
+        let wasClean = try files.exists(cleanShutdown)
+        if let text = try files.text(of: cleanShutdown), text != CommitLog.cleanShutdownText {
+            damage(
+                cleanShutdown,
+                "it is not what a clean stop writes; remove it, and the next opening recovers the log as "
+                    + "after a crash")
         }
         var known = Known()
         var deleting: Set<TopicPartition> = []
@@ -135,9 +143,10 @@ package struct LogVerifier {
             damage(directory + StartOffsets.fileName, error.message)
         }
         do {
-            known.points = try readPoints {
-                damage(directory + RecoveryPoints.fileName, $1, at: $0)
-            }
+            known.points = try readPoints()
+            findings += try RecoveryPointsVerification(
+                path: directory + RecoveryPoints.fileName, files: files, wasClean: wasClean
+            ).findings()
         } catch let error as LogError where error.code == .corrupted {
             damage(directory + RecoveryPoints.fileName, error.message)
         }
@@ -158,24 +167,12 @@ package struct LogVerifier {
         }
     }
 
-    private func readPoints(_ damage: (Int, String) -> Void) throws
-        -> [RecoveryPoints.Key: RecoveryPoints.Point]
-    {
-        let path = directory + RecoveryPoints.fileName
-        guard let bytes = try files.bytes(of: path) else { return [:] }
+    private func readPoints() throws -> [RecoveryPoints.Key: RecoveryPoints.Point] {
         var points: [RecoveryPoints.Key: RecoveryPoints.Point] = [:]
-        let slots = try RecoveryPoints.slots(inFile: path, files)
-        for slot in slots { if let key = slot.key { points[key] = slot.point } }
-        for index in 0..<RecoveryPoints.slotCount(in: bytes.count)
-        where index >= slots.count || slots[index].key == nil {
-            for copy in 0...1 {
-                let start = RecoveryPoints.position(index, copy: copy)
-                let slot = bytes[min(start, bytes.count)...].prefix(RecoveryPoints.slotBytes)
-                guard slot.contains(where: { $0 != 0 }) else { continue }
-                damage(
-                    start, "a recovery point is in neither of its copies; it is not known any more")
-                break
-            }
+        for slot in try RecoveryPoints.slots(
+            inFile: directory + RecoveryPoints.fileName, files)
+        {
+            if let key = slot.key { points[key] = slot.point }
         }
         return points
     }
@@ -193,7 +190,7 @@ package struct LogVerifier {
             // An owner may begin at any time: then there may be what it has not flushed yet.
             let wasClean = try files.exists(directory + CommitLog.cleanShutdownFile)
             // Read again each time: it is what the owner moves.
-            let points = attempt == 1 ? known.points : try readPoints { _, _ in }
+            let points = attempt == 1 ? known.points : try readPoints()
             let starts =
                 attempt == 1
                 ? known.startOffsets : try StartOffsets.read(directory, in: files)

@@ -1,6 +1,7 @@
 // `--data`: where topics, records and state are, and how each command opens them.
 
 import ArgumentParser
+import Glibc
 import StreamJobsLog
 
 struct DataOption: ParsableArguments {
@@ -19,7 +20,7 @@ struct DataOption: ParsableArguments {
     /// Runs `body` on the log as its owner, and closes it. The directory must be there unless it may be
     /// made: a mistyped one is not made by running a job in it.
     func withOwnedLog<R>(mayCreate: Bool = false, _ body: (CommitLog) throws -> R) throws -> R {
-        if !mayCreate { _ = try openToRead() }
+        if mayCreate { try refuseFile() } else { _ = try openToRead() }
         let log = try open(as: .owner)
         let result = Result { try body(log) }
         let closing = Result { try log.close() }
@@ -29,21 +30,40 @@ struct DataOption: ParsableArguments {
         return value
     }
 
+    /// Throws `notFound` where something else has the name of the directory.
+    private func refuseFile() throws {
+        var status = stat()
+        guard stat(directory, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { return }
+        throw CommandError.notFound("\(directory) is a file, not a directory")
+    }
+
     /// What the log tells goes to standard error.
     private func open(as access: CommitLog.Access) throws -> CommitLog {
         try CommitLog.open(directory, as: access) { StandardError.write(line: $0) }
     }
 
-    /// The topic. Throws `notFound` naming those that there are, and the command that makes one.
-    func topic(_ name: String, in log: CommitLog) throws -> Topic {
+    /// The topic. Throws `notFound` naming those that there are; for a name that none can have, what is
+    /// wrong with it.
+    /// - Parameter mayBeMade: A topic that is not there may be what is missing: the sentence says how to
+    ///   make it.
+    func topic(_ name: String, in log: CommitLog, mayBeMade: Bool = false) throws -> Topic {
         do {
             return try log.topic(name)
         } catch let error as LogError where error.code == .noSuchTopic {
+            try Topic.validate(name)
+            var sentence = "there is no topic '\(name)' in \(directory)"
+            guard !Topic.isReserved(name) else {
+                throw CommandError.notFound(
+                    sentence + "; the log or a job makes it when it first needs it")
+            }
             let names = log.topics.filter { !$0.isInternal }.map(\.name)
-            let others = Suggestions.sentence(for: name, among: names).map { "; " + $0 } ?? ""
-            throw CommandError.notFound(
-                "there is no topic '\(name)' in \(directory)\(others); make it with "
-                    + "'topics create \(name) --partitions N'")
+            if let others = Suggestions.sentence(for: name, among: names, listedBy: "topics list") {
+                sentence += "; \(others)"
+            }
+            if mayBeMade {
+                sentence += "; make it with 'topics create \(name) --partitions N'"
+            }
+            throw CommandError.notFound(sentence)
         }
     }
 }

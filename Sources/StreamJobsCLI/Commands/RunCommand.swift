@@ -20,6 +20,7 @@ struct RunCommand: ParsableCommand {
     var job: String
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Threads that the tasks are spread over. One a core unless given; the number changes "
                 + "nothing in the output.", valueName: "n"))
@@ -29,6 +30,7 @@ struct RunCommand: ParsableCommand {
     var untilEnd = false
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Time between two commits while there is work, such as 200ms or 5s. (default: "
                 + "\(DurationArgument(RunSettings.defaultCommitInterval)))", valueName: "time"),
@@ -36,6 +38,7 @@ struct RunCommand: ParsableCommand {
     var commitInterval = DurationArgument(RunSettings.defaultCommitInterval)
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How late a record may be in event time, such as 24h. The job's own unless given.",
             valueName: "time"),
@@ -77,7 +80,8 @@ struct RunCommand: ParsableCommand {
     private func findJob() throws -> Job {
         let jobs = RootCommand.jobs
         if let job = jobs.first(where: { $0.name == self.job }) { return job }
-        let others = Suggestions.sentence(for: self.job, among: jobs.map(\.name))
+        let others = Suggestions.sentence(
+            for: self.job, among: jobs.map(\.name), listedBy: "jobs")
         throw CommandError.notFound(
             "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
     }

@@ -16,6 +16,8 @@ final class GzipDecoder {
     private let chunk = Chunk()
     /// Everything so far belongs to members that were whole, checksum and all.
     private(set) var isBetweenMembers = true
+    /// A chunk was filled: there may be more to give without more input.
+    private(set) var hasMore = false
 
     init() {
         stream = .allocate(capacity: 1)
@@ -34,6 +36,7 @@ final class GzipDecoder {
 
     /// Decodes from the front of `input`, which it removes, until that is empty or a chunk is full.
     func decode(_ input: inout [UInt8], into output: inout [UInt8]) throws(GzipDamage) {
+        hasMore = false
         if isBetweenMembers {
             // Tapes and some tools fill up with zeros.
             input.trimPrefix { $0 == 0 }
@@ -55,6 +58,7 @@ final class GzipDecoder {
         input.removeFirst(input.count - Int(stream.pointee.avail_in))
         output.append(
             contentsOf: chunk.bytes[..<(chunk.bytes.count - Int(stream.pointee.avail_out))])
+        hasMore = stream.pointee.avail_out == 0 && code == Z_OK
         switch code {
         case Z_STREAM_END: isBetweenMembers = true
         // Z_BUF_ERROR: nothing could be done with so little; more is to come.

@@ -20,7 +20,6 @@ package final class InputFile: ByteSource {
         case unknown
         case plain
         case gzip(GzipDecoder)
-        case bytes
     }
 
     /// What tells that a file has changed.
@@ -61,15 +60,31 @@ package final class InputFile: ByteSource {
         self.status = Status(status)
     }
 
-    /// Standard input, whose bytes are taken as they are.
-    init(standardInput stop: StopRequest?) {
-        name = "standard input"
+    /// Throws `notFound` for a directory; what is not there is for others to tell.
+    static func refuseDirectory(_ path: String) throws {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+        throw CommandError.notFound("\(path) is a directory, not a file")
+    }
+
+    /// Standard input. Whether it is gzip is told by its first bytes as well; of other input nothing is
+    /// waited for that has not come.
+    convenience init(standardInput stop: StopRequest?) {
+        self.init(descriptor: STDIN_FILENO, named: "standard input", stop: stop)
+    }
+
+    /// A pipe, or what is read like one. The descriptor stays open.
+    package convenience init(descriptor: Int32, named name: String) {
+        self.init(descriptor: descriptor, named: name, stop: nil)
+    }
+
+    private init(descriptor: Int32, named name: String, stop: StopRequest?) {
+        self.name = name
         self.stop = stop
         isOwned = false
-        descriptor = STDIN_FILENO
+        self.descriptor = descriptor
         isRegular = false
         status = Status(stat())
-        format = .bytes
     }
 
     deinit {
@@ -77,7 +92,8 @@ package final class InputFile: ByteSource {
     }
 
     package var isReady: Bool {
-        !pending.isEmpty
+        if case .gzip(let decoder) = format, decoder.hasMore { return true }
+        return !pending.isEmpty
             || !StandardDescriptors.wait(for: [descriptor], timeout: .zero).isEmpty
     }
 
@@ -100,7 +116,7 @@ package final class InputFile: ByteSource {
         if case .unknown = format { try findFormat() }
         switch format {
         case .unknown: preconditionFailure("the format was just found")
-        case .bytes, .plain:
+        case .plain:
             guard !pending.isEmpty else { return try readChunk(into: &buffer) }
             buffer += pending
             pending = []
@@ -108,10 +124,10 @@ package final class InputFile: ByteSource {
         case .gzip(let decoder):
             let before = buffer.count
             while buffer.count == before {
-                if pending.isEmpty, try !readChunk(into: &pending) {
+                if pending.isEmpty, !decoder.hasMore, try !readChunk(into: &pending) {
                     guard decoder.isBetweenMembers else {
                         throw CommandError.badInput(
-                            "\(name) is damaged: the gzip file is cut short")
+                            "\(name) is damaged: the gzip data is cut short")
                     }
                     return false
                 }
@@ -125,8 +141,11 @@ package final class InputFile: ByteSource {
         }
     }
 
+    /// Reads no further than it must: the first byte of a pipe may be all that comes for a long time.
     private func findFormat() throws {
-        while pending.count < GzipDecoder.magic.count, try readChunk(into: &pending) {}
+        while pending.count < GzipDecoder.magic.count, GzipDecoder.magic.starts(with: pending),
+            try readChunk(into: &pending)
+        {}
         if pending.starts(with: GzipDecoder.magic) {
             format = .gzip(GzipDecoder())
         } else if name.hasSuffix(".gz") {

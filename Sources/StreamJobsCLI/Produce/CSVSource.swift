@@ -25,6 +25,7 @@ struct CSVSource {
     private func sendTable(to writer: TopicWriter) throws {
         var table = RecordTable()
         try forEachRecord { record in
+            try writer.requireKey(record.key, from: place(record.line))
             table.append(
                 value: record.value, key: record.key, timestamp: record.timestamp,
                 line: record.line)
@@ -33,19 +34,28 @@ struct CSVSource {
         writer.total = table.count
         for index in 0..<table.count {
             let record = table.record(index)
-            try writer.send(record.value, key: record.key, timestamp: record.timestamp)
+            try writer.send(
+                record.value, key: record.key, timestamp: record.timestamp, from: place(record.line)
+            )
         }
     }
 
     private func sendTwice(to writer: TopicWriter) throws {
         var count = 0
-        try forEachRecord { _ in count += 1 }
+        try forEachRecord { record in
+            try writer.requireKey(record.key, from: place(record.line))
+            count += 1
+        }
         writer.total = count
         try file.rewind()
         try forEachRecord { record in
-            try writer.send(record.value, key: record.key, timestamp: record.timestamp)
+            try writer.send(
+                record.value, key: record.key, timestamp: record.timestamp, from: place(record.line)
+            )
         }
     }
+
+    private func place(_ line: Int) -> String { "\(file.name) line \(line)" }
 
     private func forEachRecord(_ body: (CSVRecordReader) throws -> Void) throws {
         var reader = try CSVRecordReader(file, columns: columns)

@@ -85,7 +85,8 @@ package struct LineSource {
             guard let line = try lines.next() else { return }
             let record = try record(line, number: lines.count)
             try writer.send(
-                record.value, key: record.key, timestamp: nil, headers: record.headers)
+                record.value, key: record.key, timestamp: nil, headers: record.headers,
+                from: place(lines.count))
         }
     }
 
@@ -153,6 +154,8 @@ package struct LineSource {
     }
 
     private func refusal(_ number: Int, _ message: String) -> CommandError {
-        CommandError.badInput("\(source.name) line \(number): \(message)")
+        CommandError.badInput("\(place(number)): \(message)")
     }
+
+    private func place(_ number: Int) -> String { "\(source.name) line \(number)" }
 }

@@ -26,11 +26,14 @@ final class RecordSink {
     }
 
     /// - Parameter size: Records of a transaction.
-    init(_ log: CommitLog, _ topic: Topic, transactionalID: String, size: Int) throws {
+    init(
+        _ log: CommitLog, _ topic: Topic, partition: PartitionID?, transactionalID: String,
+        _ settings: TransactionalProducerSettings, size: Int
+    ) throws {
         self.topic = topic
-        partition = nil
+        self.partition = partition
         producing = .transactions(
-            try TransactionalProducer(log, transactionalID: transactionalID), size: size)
+            try TransactionalProducer(log, transactionalID: transactionalID, settings), size: size)
     }
 
     /// Records that readers of committed data see, or will see without anything being done.
@@ -63,7 +66,8 @@ final class RecordSink {
             if openCount == 0 { try producer.begin() }
             openCount += 1
             try producer.send(
-                value, key: key, to: topic.name, timestamp: timestamp, headers: headers)
+                value, key: key, to: topic.name, partition: partition, timestamp: timestamp,
+                headers: headers)
             if openCount == size { try commit(producer) }
         }
     }

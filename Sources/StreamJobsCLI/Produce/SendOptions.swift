@@ -5,25 +5,31 @@ import StreamJobsLog
 
 struct SendOptions: ParsableArguments {
     @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp("The partition, whatever the keys.", valueName: "p"))
+        name: [.customShort("p", allowingJoined: true), .long], parsing: .unconditional,
+        help: ArgumentHelp(
+            "The partition, whatever the keys; -1, the default, leaves it to them.", valueName: "p")
+    )
     var partition: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
-            "When records count as sent: none (0), written (1: they survive the process), flushed (all: "
-                + "they survive a power loss). (default: flushed)", valueName: "acks"),
+            "When records count as sent: none (0), written (1: they survive the process), flushed (all, "
+                + "-1: they survive a power loss). (default: flushed)", valueName: "acks"),
         transform: AcksArgument.parse)
     var acks = AcksArgument(acks: .flushed)
 
     @Option(
-        name: [.customShort("z"), .long, .customLong("compression-codec")],
+        name: [
+            .customShort("z", allowingJoined: true), .long, .customLong("compression-codec"),
+        ],
         help: ArgumentHelp(
             "none, gzip, snappy, lz4 or zstd. (default: none)", valueName: "codec"),
         transform: CompressionArgument.parse)
     var compression = CompressionArgument(type: .none)
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long a record waits at most for others to share its batch, such as 5ms. Until the batch "
                 + "is full or the input pauses unless given.", valueName: "time"),
@@ -31,6 +37,7 @@ struct SendOptions: ParsableArguments {
     var linger: DurationArgument?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Bytes at which a batch is written. (default: \(StreamJobsLog.Limits.batchBytesTarget))",
             valueName: "n"))
@@ -39,23 +46,28 @@ struct SendOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Sends in transactions under this id: readers see each whole or not at all. What a stop or an "
-                + "error leaves open is aborted.", valueName: "id"))
+                + "error leaves open is aborted. Goes with neither --acks 0 or 1 nor --linger.",
+            valueName: "id"))
     var transactionalID: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Records of a transaction; all of the input unless given.", valueName: "n"))
     var transactionSize: Int?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "Records in a second at most, such as 1000 or 1000/s.", valueName: "n"),
         transform: RateArgument.parse)
     var rate: RateArgument?
 
     func validate() throws {
-        if let partition, !(0..<Int(Int32.max)).contains(partition) {
-            throw ValidationError("--partition is a number from 0, not \(partition)")
+        if let partition, !(-1..<Int(Int32.max)).contains(partition) {
+            throw ValidationError(
+                "--partition is a number from 0, or -1 for the partitioner's choice, not \(partition)"
+            )
         }
         if let transactionSize, transactionSize < 1 {
             throw ValidationError("--transaction-size is at least 1, not \(transactionSize)")
@@ -66,26 +78,31 @@ struct SendOptions: ParsableArguments {
             }
             return
         }
-        let isPlain =
-            partition == nil && linger == nil && batchSize == nil && compression.type == .none
-        guard isPlain, acks.acks == .flushed else {
+        if transactionalID == "" { throw ValidationError("--transactional-id is empty") }
+        guard acks.acks == .flushed, linger == nil else {
             throw ValidationError(
-                "--transactional-id goes with none of --partition, --acks, --compression, --linger and "
-                    + "--batch-size: a transaction is flushed as a whole")
+                "--transactional-id goes with neither --acks \(AcksArgument(acks: .none)) or "
+                    + "\(AcksArgument(acks: .written)) nor --linger: a transaction is flushed and seen "
+                    + "as a whole when it is committed")
         }
     }
 
     func sink(_ log: CommitLog, _ topic: Topic) throws -> RecordSink {
+        let partition = try partition.flatMap {
+            try $0 < 0
+                ? nil : log.partition(TopicPartition(topic.name, PartitionID($0))).name.partition
+        }
         if let transactionalID {
+            var settings = TransactionalProducerSettings()
+            settings.compression = compression.type
+            if let batchSize { settings.batchBytes = batchSize }
             return try RecordSink(
-                log, topic, transactionalID: transactionalID, size: transactionSize ?? .max)
+                log, topic, partition: partition, transactionalID: transactionalID, settings,
+                size: transactionSize ?? .max)
         }
         var settings = ProducerSettings(acks: acks.acks, linger: linger?.duration)
         settings.compression = compression.type
         if let batchSize { settings.batchBytes = batchSize }
-        let partition = try partition.map {
-            try log.partition(TopicPartition(topic.name, PartitionID($0))).name.partition
-        }
         return try RecordSink(log, topic, partition: partition, settings)
     }
 }
@@ -99,7 +116,7 @@ struct AcksArgument: CustomStringConvertible {
         case "none", "0": AcksArgument(acks: .none)
         case "written", "1": AcksArgument(acks: .written)
         case "flushed", "all", "-1": AcksArgument(acks: .flushed)
-        default: throw CommandError.usage("use none (0), written (1) or flushed (all)")
+        default: throw CommandError.usage("use none (0), written (1) or flushed (all, -1)")
         }
     }
 

@@ -30,18 +30,37 @@ final class TopicWriter {
     }
 
     /// Sends a record. In the log, as the acks say, when `flush` has returned, or after a second while more
-    /// is sent. Throws `Stopped` where a stop is asked for.
+    /// is sent. Throws `Stopped` where a stop is asked for, and for a record that the topic does not take
+    /// what is wrong with it.
+    /// - Parameter place: Where it came from, such as "users.txt line 3".
     func send(
-        _ value: [UInt8]?, key: [UInt8]?, timestamp: Timestamp?, headers own: [Header] = []
+        _ value: [UInt8]?, key: [UInt8]?, timestamp: Timestamp?, headers own: [Header] = [],
+        from place: @autoclosure () -> String
     ) throws {
         try stop.check()
+        try requireKey(key, from: place())
         if let rate { try awaitTurn(rate) }
-        try sink.send(
-            value, key: key, timestamp: timestamp, headers: headers.isEmpty ? own : headers + own)
+        do {
+            try sink.send(
+                value, key: key, timestamp: timestamp,
+                headers: headers.isEmpty ? own : headers + own)
+        } catch let error as LogError where error.code == .recordTooLarge {
+            throw CommandError.badInput("\(place()): \(error)")
+        }
         count += 1
         guard rate != nil || count.isMultiple(of: Limits.pollRecordsMax) else { return }
         progress.update(done: count, remaining: total.map { $0 - count })
         if ContinuousClock.now - lastFlush >= Limits.flushInterval { try flush() }
+    }
+
+    /// Throws `badInput` for a null key where the topic needs one: the log would name the record's place
+    /// in its batch.
+    func requireKey(_ key: [UInt8]?, from place: @autoclosure () -> String) throws {
+        guard key == nil, topic.settings.cleanupPolicy.contains(.compact) else { return }
+        throw CommandError.badInput(
+            "\(place()): the record has no key, but the topic '\(topic.name)' is compacted "
+                + "(cleanup.policy=compact); give every record a key with --key-separator, --key or "
+                + "--key-columns")
     }
 
     /// Waits until the next record is due.
@@ -110,13 +129,15 @@ final class TopicWriter {
     }
 
     private func failure(_ cause: any Error) -> CommandError {
-        let verb = count == 1 ? "is" : "are"
         let written = sink.writtenCount
         let outcome =
             switch (count, written) {
             case (0, _): ""
-            case (written, _): "; the \(counted(count, "record")) before it \(verb) written"
-            default: "; only \(written) of the \(counted(count, "record")) before it are written"
+            case (1, 0): "; the record before it is not written"
+            case (1, _): "; the record before it is written"
+            case (written, _): "; the \(count) records before it are written"
+            case (_, 0): "; none of the \(count) records before it is written"
+            default: "; only \(written) of the \(count) records before it are written"
             }
         return CommandError(exitCode: ExitCodes.code(of: cause), "\(cause)\(outcome)")
     }

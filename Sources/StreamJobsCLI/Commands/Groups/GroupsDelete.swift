@@ -78,6 +78,12 @@ extension GroupsCommand {
                 try log.groups.deleteOffsets(of: group, partitions: known)
                 return known
             }
+            if partitions.isEmpty {
+                StandardError.write(
+                    line:
+                        "there is nothing to forget: the group '\(group)' has committed no offset there"
+                )
+            }
             let output = OutputStream()
             for partition in partitions {
                 if json {

@@ -15,7 +15,7 @@ extension GroupsCommand {
                     [--json] [--data DIR]
                 """,
             discussion: """
-                Shows what it would move, and moves it with --execute. All partitions that the group has \
+                Shows what it would move, also beside a running job, and moves it with --execute. All partitions that the group has \
                 committed unless topics are named. An offset beyond an end becomes that end.
 
                   \(RootCommand.programName) groups reset-offsets billing --topic flights:0 --to-offset 500
@@ -42,16 +42,18 @@ extension GroupsCommand {
         @Flag(help: "Behind the last record there is.")
         var toLatest = false
 
-        @Option(help: ArgumentHelp("To that offset.", valueName: "n"))
+        @Option(parsing: .unconditional, help: ArgumentHelp("To that offset.", valueName: "n"))
         var toOffset: Int64?
 
         @Option(
+            parsing: .unconditional,
             help: ArgumentHelp(
                 "To the first record of that time or later, such as \(TimestampText.forms).",
                 valueName: "time"))
         var toDatetime: String?
 
         @Option(
+            parsing: .unconditional,
             help: ArgumentHelp(
                 "To the first record that is no older than that, such as 2h, 7d or PT2H.",
                 valueName: "time"),
@@ -112,12 +114,14 @@ extension GroupsCommand {
             return .earliest
         }
 
+        private func reset(in log: CommitLog) throws -> [OffsetMove] {
+            let partitions = try topic.isEmpty ? nil : data.partitions(topic, in: log)
+            return try log.groups.resetOffsets(
+                of: group, partitions: partitions, to: target, dryRun: !execute)
+        }
+
         func run() throws {
-            let moves = try data.withOwnedLog { log in
-                let partitions = try topic.isEmpty ? nil : data.partitions(topic, in: log)
-                return try log.groups.resetOffsets(
-                    of: group, partitions: partitions, to: target, dryRun: !execute)
-            }
+            let moves = try execute ? data.withOwnedLog(reset) : reset(in: data.openToRead())
             let output = OutputStream()
             var table = TextTable(["topic", "partition", "from", "to"])
             for move in moves {

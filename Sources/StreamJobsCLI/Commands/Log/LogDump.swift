@@ -29,7 +29,9 @@ extension LogCommand {
         @Option(help: ArgumentHelp("Prints the segments of a topic.", valueName: "topic"))
         var topic: String?
 
-        @Option(help: ArgumentHelp("Only those of one partition.", valueName: "p"))
+        @Option(
+            name: [.customShort("p", allowingJoined: true), .long], parsing: .unconditional,
+            help: ArgumentHelp("Only those of one partition.", valueName: "p"))
         var partition: Int?
 
         @Flag(
@@ -64,6 +66,7 @@ extension LogCommand {
             var dump = FileDump(output, isJSON: json, showsRecords: records, stop)
             // All are looked at before the first is printed.
             let chosen = try (topic.map(segments) ?? files).map { path in
+                try InputFile.refuseDirectory(path)
                 let file = try LogFile(path)
                 guard try file.exists else {
                     throw CommandError.notFound("there is no file \(path)")

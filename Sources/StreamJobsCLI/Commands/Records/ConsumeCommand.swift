@@ -27,13 +27,15 @@ struct ConsumeCommand: ParsableCommand {
             """)
 
     @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
-    var topic: String
+    var first: String?
+
+    @OptionGroup var topicOption: TopicOption
 
     @Flag(help: "Begins with the first record there is, not with the next to come.")
     var fromBeginning = false
 
     @Option(
-        name: .shortAndLong, parsing: .unconditional,
+        name: [.customShort("o", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp(
             "Where to begin: beginning, end, an offset, -N for N before the end, s@TIME for the first "
                 + "record of that time or later.", valueName: "offset"),
@@ -41,12 +43,15 @@ struct ConsumeCommand: ParsableCommand {
     var offset: OffsetArgument?
 
     @Option(
-        name: .shortAndLong,
-        help: ArgumentHelp("Only this partition; may be given several times.", valueName: "p"))
+        name: [.customShort("p", allowingJoined: true), .long],
+        parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "Only this partition; may be given several times. -1, the default, is all.",
+            valueName: "p"))
     var partition: [Int] = []
 
     @Option(
-        name: [.customShort("G"), .long],
+        name: [.customShort("G", allowingJoined: true), .long],
         help: ArgumentHelp(
             "Reads as a member of a consumer group; --from-beginning is for what it has not committed "
                 + "yet.", valueName: "group"))
@@ -58,7 +63,7 @@ struct ConsumeCommand: ParsableCommand {
     var untilEnd = false
 
     @Option(
-        name: [.customShort("c"), .long],
+        name: [.customShort("c", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp("Ends after so many records.", valueName: "n"))
     var maxMessages: Int?
 
@@ -75,9 +80,12 @@ struct ConsumeCommand: ParsableCommand {
 
     @OptionGroup var data: DataOption
 
+    private var topic: String { topicOption.topic ?? first ?? "" }
+
     func validate() throws {
+        guard (topicOption.topic == nil) != (first == nil) else { throw TopicOption.notOnce }
         if let maxMessages, maxMessages < 0 {
-            throw ValidationError("--max-messages is not negative")
+            throw ValidationError("--max-messages is a number from 0, not \(maxMessages)")
         }
         if fromBeginning, offset != nil {
             throw ValidationError("--from-beginning and --offset exclude each other")
@@ -87,8 +95,9 @@ struct ConsumeCommand: ParsableCommand {
                 "--group chooses offsets and partitions: leave out --offset and --partition")
         }
         if group == "" { throw ValidationError("--group is empty") }
-        if let wrong = partition.first(where: { !(0..<Int(Int32.max)).contains($0) }) {
-            throw ValidationError("--partition is a number from 0, not \(wrong)")
+        if let wrong = partition.first(where: { !(-1..<Int(Int32.max)).contains($0) }) {
+            throw ValidationError(
+                "--partition is a number from 0, or -1 for all of them, not \(wrong)")
         }
     }
 
@@ -100,13 +109,7 @@ struct ConsumeCommand: ParsableCommand {
             output, try self.output.recordFormat(), maxRecords: maxMessages, stop)
         do {
             if let group {
-                try data.withOwnedLog { log in
-                    try GroupSource(
-                        log, try data.topic(topic, in: log), group,
-                        isFromBeginning: fromBeginning, isolation: isolation.isolation,
-                        untilEnd: untilEnd
-                    ).print(with: printer)
-                }
+                try printTopic(asMemberOf: group, with: printer)
             } else {
                 try printTopic(with: printer)
             }
@@ -120,14 +123,31 @@ struct ConsumeCommand: ParsableCommand {
         try stop.check()
     }
 
+    private func printTopic(asMemberOf group: String, with printer: RecordPrinter) throws {
+        do {
+            try data.withOwnedLog { log in
+                try GroupSource(
+                    log, try data.topic(topic, in: log, mayBeMade: true), group,
+                    isFromBeginning: fromBeginning, isolation: isolation.isolation,
+                    untilEnd: untilEnd
+                ).print(with: printer)
+            }
+        } catch let error as LogError where error.code == .directoryInUse {
+            throw LogError(
+                error.code,
+                "\(error.message), since --group commits offsets, or leave out --group to read beside it"
+            )
+        }
+    }
+
     private func printTopic(with printer: RecordPrinter) throws {
         let log = try data.openToRead()
-        let topic = try data.topic(topic, in: log)
+        let topic = try data.topic(topic, in: log, mayBeMade: true)
         let start = offset?.start ?? (fromBeginning ? .earliest : .latest)
         let partitions =
-            partition.isEmpty
+            partition.isEmpty || partition.contains(-1)
             ? topic.partitions
-            : try partition.map {
+            : try Set(partition).sorted().map {
                 try log.partition(TopicPartition(topic.name, PartitionID($0))).name
             }
         let consumer = Consumer(log, isolation: isolation.isolation)
@@ -135,6 +155,17 @@ struct ConsumeCommand: ParsableCommand {
         if untilEnd { try consumer.stopAtEnd() }
         try printer.print(from: consumer, untilEnd: untilEnd)
     }
+}
+
+/// The topic's name as Kafka's console tools and kcat have it.
+struct TopicOption: ParsableArguments {
+    @Option(
+        name: [.customShort("t", allowingJoined: true), .long],
+        help: ArgumentHelp("The same as TOPIC, as in Kafka's tools and kcat.", valueName: "topic"))
+    var topic: String?
+
+    static let notOnce = ValidationError(
+        "name the topic once: as the first argument or with --topic")
 }
 
 /// `--isolation`.
@@ -165,14 +196,14 @@ struct OutputOptions: ParsableArguments {
     var json = false
 
     @Option(
-        name: .shortAndLong,
+        name: [.customShort("f", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp(
             "As kcat's: \(RecordFormat.tokens); \\n, \\r, \\t, \\\\ and \\xNN are bytes.",
             valueName: "format"))
     var format: String?
 
     @Option(
-        name: [.customShort("K"), .long],
+        name: [.customShort("K", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp(
             "Prints the key and this before the value; '\\t' is a tab.", valueName: "text"))
     var keySeparator: String?
@@ -181,7 +212,7 @@ struct OutputOptions: ParsableArguments {
     var headers = false
 
     @Option(
-        name: [.long, .customLong("null-literal")],
+        name: [.long, .customLong("null-literal")], parsing: .unconditional,
         help: ArgumentHelp(
             "What stands for a null key or value. (default: null, and nothing in a --format)",
             valueName: "text"))

@@ -14,7 +14,8 @@ struct ProduceCommand: ParsableCommand {
                 [--timestamp-column COL] [--sort] [SENDING] [--data DIR]
             """,
         discussion: """
-            Without --csv each line of FILE, or of standard input, is the value of a record.
+            Without --csv each line of FILE, or of standard input, is the value of a record. Input that \
+            begins as gzip does is unpacked.
 
             With --csv each row becomes a JSON object: a field is a number if it is one in JSON, null if \
             it is empty or NA, and a string otherwise. The whole file is checked before its first record \
@@ -27,21 +28,24 @@ struct ProduceCommand: ParsableCommand {
             """)
 
     @Argument(help: ArgumentHelp("The topic, which must be there.", valueName: "TOPIC"))
-    var topic: String
+    var first: String?
 
     @Argument(
         help: ArgumentHelp(
-            "A file of lines, gzipped or not; standard input unless given.", valueName: "FILE"))
-    var file: String?
+            "A file of lines, gzipped or not; standard input if it is '-' or not given.",
+            valueName: "FILE"))
+    var second: String?
+
+    @OptionGroup var topicOption: TopicOption
 
     @Option(
-        name: [.customShort("K"), .long],
+        name: [.customShort("K", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp(
             "What stands between key and value of a line; '\\t' is a tab.", valueName: "text"))
     var keySeparator: String?
 
     @Option(
-        name: [.customShort("k"), .long],
+        name: [.customShort("k", allowingJoined: true), .long], parsing: .unconditional,
         help: ArgumentHelp("The key of every record.", valueName: "key"))
     var key: String?
 
@@ -49,13 +53,14 @@ struct ProduceCommand: ParsableCommand {
     var headers = false
 
     @Option(
-        name: [.customShort("H"), .long],
+        name: [.customShort("H", allowingJoined: true), .long],
         help: ArgumentHelp(
             "A header of every record; may be given several times.", valueName: "name=value"),
         transform: SettingArgument.parse)
     var header: [SettingArgument] = []
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("A key, value or header that is this is null.", valueName: "text"))
     var nullMarker: String?
 
@@ -66,7 +71,8 @@ struct ProduceCommand: ParsableCommand {
         transform: SettingArgument.parse)
     var property: [SettingArgument] = []
 
-    @Option(help: ArgumentHelp("A CSV file, gzipped or not.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A CSV file, gzipped or not; '-' is standard input.", valueName: "file"))
     var csv: String?
 
     @Option(
@@ -92,10 +98,17 @@ struct ProduceCommand: ParsableCommand {
 
     @OptionGroup var data: DataOption
 
+    private var topic: String { topicOption.topic ?? first ?? "" }
+    private var file: String? { topicOption.topic == nil ? second : first }
+
     func validate() throws {
+        guard topicOption.topic == nil ? first != nil : second == nil else {
+            throw TopicOption.notOnce
+        }
         if csv == nil, keyColumns != nil || timestampColumn != nil || sort {
             throw ValidationError("--key-columns, --timestamp-column and --sort go with --csv")
         }
+        if file == "" || csv == "" { throw ValidationError("the name of the file is empty") }
         if csv != nil, file != nil || keySeparator != nil {
             throw ValidationError("--csv goes with neither a file of lines nor --key-separator")
         }
@@ -129,18 +142,20 @@ struct ProduceCommand: ParsableCommand {
     func run() throws {
         // A stop aborts what is one transaction with all of standard input: then nothing was written.
         let isWhole = sending.transactionalID != nil && sending.transactionSize == nil
-        let stop = try StopRequest.watch(endsOfItself: (csv ?? file) != nil || isWhole)
+        let path = (csv ?? file).flatMap { $0 == "-" ? nil : $0 }
+        let stop = try StopRequest.watch(endsOfItself: csv != nil || path != nil || isWhole)
         let input: InputFile
-        if let path = csv ?? file {
+        if let path {
             input = try InputFile(path: path, stop: stop)
         } else {
             input = InputFile(standardInput: stop)
         }
         let writer = try data.withOwnedLog { log in
-            let topic = try data.topic(topic, in: log)
+            let topic = try data.topic(topic, in: log, mayBeMade: true)
             guard !topic.isInternal else {
                 throw CommandError.usage(
-                    "the topic '\(topic.name)' belongs to a job; nobody else may write to it")
+                    "the topic '\(topic.name)' belongs to the log or to a job; nobody else may write to "
+                        + "it")
             }
             let writer = TopicWriter(
                 try sending.sink(log, topic), to: topic,

@@ -22,7 +22,9 @@ extension TopicsCommand {
         @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
         var topic: String
 
-        @Option(help: ArgumentHelp("How many partitions it is to have.", valueName: "n"))
+        @Option(
+            parsing: .unconditional,
+            help: ArgumentHelp("How many partitions it is to have.", valueName: "n"))
         var partitions: Int?
 
         @Option(

@@ -26,6 +26,7 @@ extension TopicsCommand {
         var name: String
 
         @Option(
+            parsing: .unconditional,
             help: ArgumentHelp(
                 "How many partitions it has. A record's key chooses one; as many tasks of a job can "
                     + "work side by side.", valueName: "n"))
@@ -47,7 +48,7 @@ extension TopicsCommand {
         func run() throws {
             // Checked first: what can never be made must not make a data directory.
             try Topic.validate(name)
-            guard !name.hasPrefix("__") else {
+            guard !Topic.isReserved(name) else {
                 throw CommandError.usage(
                     "names that begin with '__' are the log's own; choose another for '\(name)'")
             }

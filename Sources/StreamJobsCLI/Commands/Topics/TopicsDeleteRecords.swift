@@ -25,12 +25,15 @@ extension TopicsCommand {
         @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
         var topic: String?
 
-        @Option(help: ArgumentHelp("The partition.", valueName: "p"))
+        @Option(
+            name: [.customShort("p", allowingJoined: true), .long], parsing: .unconditional,
+            help: ArgumentHelp("The partition.", valueName: "p"))
         var partition: Int?
 
         @Option(
+            parsing: .unconditional,
             help: ArgumentHelp(
-                "The first offset that stays; 'end' deletes all that is decided.",
+                "The first offset that stays; 'end', or -1, deletes all that is decided.",
                 valueName: "offset"))
         var before: String?
 
@@ -63,8 +66,8 @@ extension TopicsCommand {
             if let partition, !(0..<Int(Int32.max)).contains(partition) {
                 throw ValidationError("--partition is a number from 0, not \(partition)")
             }
-            if let before, before != "end", Int64(before).map({ $0 < 0 }) ?? true {
-                throw ValidationError("--before is an offset or 'end', not '\(before)'")
+            if let before, before != "end", Int64(before).map({ $0 < -1 }) ?? true {
+                throw ValidationError("--before is an offset, 'end' or -1, not '\(before)'")
             }
         }
 

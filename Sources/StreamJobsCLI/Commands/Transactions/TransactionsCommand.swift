@@ -97,7 +97,9 @@ struct TransactionsCommand: ParsableCommand {
         @Argument(help: ArgumentHelp("The transactional id.", valueName: "ID"))
         var id: String?
 
-        @Option(help: ArgumentHelp("The producer of a job's transaction.", valueName: "n"))
+        @Option(
+            parsing: .unconditional,
+            help: ArgumentHelp("The producer of a job's transaction.", valueName: "n"))
         var producerID: Int64?
 
         @Flag(help: "Also where no state is known that could have decided it.")
@@ -113,6 +115,9 @@ struct TransactionsCommand: ParsableCommand {
                 throw ValidationError("give a transactional id or --producer-id")
             }
             if force, producerID == nil { throw ValidationError("--force goes with --producer-id") }
+            if let producerID, producerID < 0 {
+                throw ValidationError("--producer-id is a number from 0, not \(producerID)")
+            }
         }
 
         func run() throws {
