@@ -141,22 +141,24 @@ final class BatchCleaner {
                 + Int(header.recordsCount) * 2 * Varint.byteCountMax)
         var pointer = memory.pointer + BatchHeader.byteCount
         var count: Int32 = 0
+        var latest = Int64.min
         var walk = RecordWalk(records, of: header)
         while let record = try walk.next() {
             guard stays(record) else { continue }
             count += 1
+            // Wraps as reading does: the sum is the record's time again.
+            let time = header.baseTimestamp &+ record.timestampDelta
+            latest = max(latest, time)
             guard let horizon else {
                 pointer.copy(record.bytes)
                 continue
             }
-            // Wraps as reading does: the sum is the record's time again.
-            let time = header.baseTimestamp &+ record.timestampDelta
             record.write(timestampDelta: time &- horizon.milliseconds, to: &pointer)
         }
         let byteCount = pointer - memory.pointer
         precondition(byteCount <= memory.count, "the room was computed wrongly")
         let (start, wholeCount) = try compress(byteCount, with: header.codec)
-        copyHeader(header, batch, horizon: horizon, to: start)
+        copyHeader(header, batch, horizon: horizon, latest: latest, to: start)
         return .replace(Self.finish(start, byteCount: wholeCount, recordsCount: count))
     }
 
@@ -175,12 +177,17 @@ final class BatchCleaner {
         return (compressed.pointer, BatchHeader.byteCount + bytes.count)
     }
 
+    /// - Parameter latest: The largest timestamp of the records that stay; the batch's own stays where it
+    /// was the log that gave it, for it is each record's.
     private func copyHeader(
-        _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, horizon: Timestamp?,
+        _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, horizon: Timestamp?, latest: Int64,
         to start: UnsafeMutableRawPointer
     ) {
         var pointer = start
         pointer.copy(UnsafeRawBufferPointer(rebasing: batch[..<BatchHeader.byteCount]))
+        if !header.attributes.contains(.logAppendTime) {
+            start.storeBigEndian(latest, at: BatchHeader.Position.maxTimestamp)
+        }
         guard let horizon else { return }
         start.storeBigEndian(
             header.attributes.union(.deleteHorizon).rawValue, at: BatchHeader.Position.attributes)
