@@ -105,7 +105,7 @@ let package = Package(
             dependencies: [
                 "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog", "TestSupport",
             ],
-            exclude: ["Golden/data-1"], swiftSettings: settings),
+            exclude: ["Golden/data-1", "Golden/kafka-1"], swiftSettings: settings),
         .testTarget(
             name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],
             swiftSettings: settings),

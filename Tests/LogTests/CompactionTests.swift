@@ -37,6 +37,21 @@ struct CompactionTests {
         }
     }
 
+    @Test func `a batch's largest timestamp is that of the records that stay`() throws {
+        try log.withPartition { partition throws in
+            let builder = BatchBuilder()
+            for (key, time) in [("a", Int64(900)), ("b", 5), ("c", 7)] {
+                try builder.append(
+                    key: Array(key.utf8), value: [1], timestamp: Timestamp(milliseconds: time))
+            }
+            try withExtendedLifetime(builder) { _ = try partition.append(builder.seal()) }
+            try partition.put("a", nil, at: 20)
+            try partition.fill()
+            try partition.clean()
+        }
+        #expect(try log.batches().prefix(2).map(\.maxTimestamp) == [7, 20])
+    }
+
     @Test func `the active segment and what is undecided stay as they are`() throws {
         let producer = ProducerStamp(id: 1, epoch: 0)
         let kind = BatchKind(producer: producer, isTransactional: true)

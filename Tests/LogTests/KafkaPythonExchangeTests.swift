@@ -1,4 +1,4 @@
-// Reads batches that kafka-python has written, and writes segments for it to read: run by
+// Reads batches that kafka-python and aiokafka have written, and writes segments for them to read: run by
 // scripts/check-kafka-python, which sets STREAMJOBS_EXCHANGE to a directory of both.
 
 import Foundation
@@ -21,11 +21,11 @@ struct KafkaPythonExchangeTests {
             headers: number % 3 == 0 ? [Header("h", [UInt8(number)]), Header("n", nil)] : [])
     }
 
-    @Test(arguments: CompressionCodec.allCases)
-    func `what the other has written is read`(codec: CompressionCodec) throws {
+    @Test(arguments: ["kafka-python", "aiokafka"], CompressionCodec.allCases)
+    func `what the other has written is read`(client: String, codec: CompressionCodec) throws {
         let directory = try #require(exchange)
         let log = try TestLog()
-        let theirs = try readFile("\(directory)/theirs-\(codec.name).log")
+        let theirs = try readFile("\(directory)/\(client)-\(codec.name).log")
         try writeFile(try log.segments[0], theirs)
         let read = try log.withPartition { try $0.entries() }
         #expect(read == expected)

@@ -144,23 +144,25 @@ final class BatchCleaner {
                 + Int(header.recordsCount) * 2 * Varint.byteCountMax)
         var pointer = memory.pointer + BatchHeader.byteCount
         var count: Int32 = 0
+        var latest = Int64.min
         var walk = RecordWalk(records, of: header)
         while let record = try walk.next() {
             guard stays(record) else { continue }
             count += 1
+            // Wraps as reading does: the sum is the record's time again.
+            let time = header.baseTimestamp &+ record.timestampDelta
+            latest = max(latest, time)
             guard let horizon else {
                 pointer.copy(record.bytes)
                 continue
             }
-            // Wraps as reading does: the sum is the record's time again.
-            let time = header.baseTimestamp &+ record.timestampDelta
             record.write(timestampDelta: time &- horizon.milliseconds, to: &pointer)
         }
         let byteCount = pointer - memory.pointer
         precondition(byteCount <= memory.count, "the room was computed wrongly")
         let codec = header.isControl ? .none : try topicCodec ?? header.codec
         let (start, wholeCount) = try compress(byteCount, with: codec)
-        copyHeader(header, batch, codec, horizon: horizon, to: start)
+        copyHeader(header, batch, codec, horizon: horizon, latest: latest, to: start)
         return .replace(Self.finish(start, byteCount: wholeCount, recordsCount: count))
     }
 
@@ -179,12 +181,17 @@ final class BatchCleaner {
         return (compressed.pointer, BatchHeader.byteCount + bytes.count)
     }
 
+    /// - Parameter latest: The largest timestamp of the records that stay; the batch's own stays where it
+    /// was the log that gave it, for it is each record's.
     private func copyHeader(
         _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, _ codec: CompressionCodec,
-        horizon: Timestamp?, to start: UnsafeMutableRawPointer
+        horizon: Timestamp?, latest: Int64, to start: UnsafeMutableRawPointer
     ) {
         var pointer = start
         pointer.copy(UnsafeRawBufferPointer(rebasing: batch[..<BatchHeader.byteCount]))
+        if !header.attributes.contains(.logAppendTime) {
+            start.storeBigEndian(latest, at: BatchHeader.Position.maxTimestamp)
+        }
         let rest = BatchHeader.Attributes(rawValue: header.attributes.rawValue & ~0b111)
         let attributes = rest.union(.init(rawValue: Int16(codec.rawValue)))
         start.storeBigEndian(
