@@ -88,6 +88,25 @@ struct VerificationTests {
         #expect(try verify().summary.recordCount < 37)
     }
 
+    @Test func `transactions that began in what was deleted make no damage`() throws {
+        try log.withOwner { owner, partition in
+            let partition = try partition()
+            let early = [1, 2].map { ProducerStamp(id: $0, epoch: 0) }
+            for producer in early { try partition.append("early", producer: producer) }
+            for number in 0..<12 { try partition.append("value \(number)", "and another") }
+            let start = partition.logEndOffset
+            let late = ProducerStamp(id: 3, epoch: 0)
+            try partition.append("late", producer: late)
+            // One of which nothing else is left, one that another holds up, which has records of both.
+            try partition.end(early[0], with: .abort)
+            try partition.end(late, with: .abort)
+            try partition.append("on", producer: early[1])
+            try partition.end(early[1], with: .abort)
+            try owner.deleteRecords(of: TestLog.name, before: start)
+        }
+        #expect(try verify().findings.map(\.description) == [])
+    }
+
     @Test func `every flipped byte of a segment is found where it is, and nothing else`() throws {
         try log.withPartition { try fill($0) }
         for path in try log.segments {
