@@ -70,6 +70,12 @@ extension CommitLog {
         if try TransactionTopic.existing(in: log) != nil {
             try log.transactionCoordinator().expire()
         }
+        do {
+            try log.topicChanges.withLock { _ in try log.finishDeletions() }
+        } catch {
+            // On a full disk the log opens all the same: it is tried again before the next topic is made.
+            options.notify("could not finish the deletion of topics: \(error)")
+        }
         if options.isMaintained { log.startMaintainer() }
         return log
     }
@@ -91,7 +97,7 @@ extension CommitLog {
         let cleanShutdown = directory + Self.cleanShutdownFile
         let wasClean = try files.exists(cleanShutdown)
         try contents.withLock { contents in
-            try finishDeletions(&contents)
+            try removeDeleted(&contents)
             for topic in contents.catalog.topics.values.sorted(by: { $0.name < $1.name }) {
                 for name in topic.partitions {
                     contents.partitions[name] = try recover(
