@@ -240,6 +240,31 @@ struct VerificationTests {
         #expect(found.first?.path == path && found.first?.position == 4096)
     }
 
+    @Test func `a recovery point torn while a topic was made is no damage after an opening`() throws
+    {
+        let directory = try MemoryDirectory()
+        let recorder = DiskRecorder(directory.path)
+        let owner = try openOwner(directory.path) { $0.files = FileSystem(observer: recorder) }
+        try owner.createTopic("t", partitions: 1)
+        let first = recorder.operationCount
+        try owner.createTopic("u", partitions: 1)
+        var disk = Disk()
+        for (number, operation) in recorder.operations.enumerated() {
+            if number >= first, case .write("recovery-points", _, _) = operation {
+                disk.applyTorn(operation, byteCount: 16)
+                break
+            }
+            disk.apply(operation)
+        }
+        let image = try MemoryDirectory(disk)
+        try openOwner(image.path).close()
+        var findings: [LogFinding] = []
+        var verifier = LogVerifier(image.path)
+        _ = try verifier.verify { findings.append($0) }
+        // The slot stays as it was torn until another partition gets it.
+        withKnownIssue { #expect(findings.map(\.description) == []) }
+    }
+
     @Test func `a record of the log's own topics that says nothing is found`() throws {
         try log.withOwner { owner, _ in
             try owner.createTopic(TransactionTopic.name, partitions: 1, isInternal: true)
