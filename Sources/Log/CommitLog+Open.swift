@@ -71,6 +71,12 @@ extension CommitLog {
         if try TransactionTopic.existing(in: log) != nil {
             try log.transactionCoordinator().expire()
         }
+        do {
+            try log.topicChanges.withLock { _ in try log.finishDeletions() }
+        } catch {
+            // On a full disk the log opens all the same: it is tried again before the next topic is made.
+            options.notify("could not finish the deletion of topics: \(error)")
+        }
         if options.isMaintained { log.startMaintainer() }
         return log
     }
@@ -93,9 +99,9 @@ extension CommitLog {
         let wasClean = try files.exists(cleanShutdown)
         try contents.withLock { contents in
             do {
-                try finishDeletions(&contents)
+                try removeDeleted(&contents)
             } catch let failure as LogError where failure.code == .noSpace {
-                // Their files are gone; what is written of them is written with the next deletion.
+                // Their files are gone; what is noted of them is noted with the next deletion.
                 environment.options.notify("could not note that topics are gone: \(failure)")
             }
             for topic in contents.catalog.topics.values.sorted(by: { $0.name < $1.name }) {

@@ -37,20 +37,22 @@ extension CommitLog {
         try requireOwner("make the topic '\(name)'")
         try Topic.validate(name)
         try requirePartitionCount(count)
-        return try contents.withLock { contents in
-            try requireOpen(contents)
-            try requireNewName(name, contents.catalog)
-            // Of a topic of this name, whose files would be taken for the new one's.
-            try finishDeletions(&contents)
-            let topic = Topic(
-                name: name, id: .random(), partitionCount: count, isInternal: isInternal,
-                settings: settings)
-            var catalog = contents.catalog
-            catalog.put(topic)
-            try files.room.retrying {
-                try make(topic.partitions, of: topic, catalog, &contents)
+        return try topicChanges.withLock { _ in
+            // Of a topic of this name, whose files and positions would be taken for the new one's.
+            try finishDeletions()
+            return try contents.withLock { contents in
+                try requireOpen(contents)
+                try requireNewName(name, contents.catalog)
+                let topic = Topic(
+                    name: name, id: .random(), partitionCount: count, isInternal: isInternal,
+                    settings: settings)
+                var catalog = contents.catalog
+                catalog.put(topic)
+                try files.room.retrying {
+                    try make(topic.partitions, of: topic, catalog, &contents)
+                }
+                return topic
             }
-            return topic
         }
     }
 
@@ -124,8 +126,6 @@ extension CommitLog {
             }
             try markDeleted(name, partitions)
         }
-        // A topic of the same name is another topic: nobody has read it.
-        if try topicIfAny(OffsetsTopic.name) != nil { try groupCoordinator().topicDeleted(name) }
     }
 
     private func markDeleted(_ name: String, _ partitions: [Partition]) throws {
@@ -133,16 +133,18 @@ extension CommitLog {
         // in directories that another topic of the name may be given.
         for partition in partitions { partition.retire(true) }
         do {
-            try contents.withLock { contents in
-                try requireOpen(contents)
-                let topic = try known(name, contents)
-                var catalog = contents.catalog
-                catalog.delete(topic)
-                try catalog.write(to: directory, in: files)
-                contents.catalog = catalog
-                for name in topic.partitions { contents.partitions[name] = nil }
-                // Gone from here on; what fails now is done at the next opening.
-                try finishDeletions(&contents)
+            try topicChanges.withLock { _ in
+                try contents.withLock { contents in
+                    try requireOpen(contents)
+                    let topic = try known(name, contents)
+                    var catalog = contents.catalog
+                    catalog.delete(topic)
+                    try catalog.write(to: directory, in: files)
+                    contents.catalog = catalog
+                    for name in topic.partitions { contents.partitions[name] = nil }
+                }
+                // Gone from here on; what fails now is done before a topic is made, or at the next opening.
+                try finishDeletions()
             }
         } catch let failure as LogError where failure.code == .noSpace {
             // The catalogue is as it was. (After any other failure nobody knows which one is there.)
@@ -224,8 +226,28 @@ extension CommitLog {
         for path in paths { try files.remove(path) }
     }
 
-    /// Removes the directories of deleted topics, and what is known of them.
-    func finishDeletions(_ contents: inout Contents) throws {
+    /// Removes what there is of deleted topics: their directories, and where groups are in them (a topic of
+    /// the same name is another topic: nobody has read it). Only then the catalogue forgets them. To be
+    /// called with `topicChanges` alone held.
+    func finishDeletions() throws {
+        let deleted = try contents.withLock { contents in
+            try removeDeleted(&contents)
+            return contents.catalog.deleting
+        }
+        guard !deleted.isEmpty else { return }
+        if try topicIfAny(OffsetsTopic.name) != nil {
+            for topic in deleted { try groupCoordinator().topicDeleted(topic.name) }
+        }
+        try contents.withLock { contents in
+            var catalog = contents.catalog
+            catalog.deletionsFinished()
+            try catalog.write(to: directory, in: files)
+            contents.catalog = catalog
+        }
+    }
+
+    /// Removes the directories of deleted topics, and what is known of their partitions.
+    func removeDeleted(_ contents: inout Contents) throws {
         let deleted = contents.catalog.deleting
         guard !deleted.isEmpty else { return }
         for topic in deleted {
@@ -242,10 +264,6 @@ extension CommitLog {
         if try files.exists(directory + CleanerOffsets.fileName) {
             try CleanerOffsets.write(contents.cleanerOffsets, to: directory, in: files)
         }
-        var catalog = contents.catalog
-        catalog.deletionsFinished()
-        try catalog.write(to: directory, in: files)
-        contents.catalog = catalog
     }
 
     // MARK: Refusals

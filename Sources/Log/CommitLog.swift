@@ -27,6 +27,9 @@ public final class CommitLog: Sendable {
     public let access: Access
     let environment: LogEnvironment
     let contents: Mutex<Contents>
+    /// Held while a topic is made or deleted, with all that belongs to it. Before the groups' lock: they
+    /// make their topic under theirs, but only while there is none, and then nothing here asks them.
+    let topicChanges = Mutex(())
     let maintainer = Mutex<Maintainer?>(nil)
     /// Made with the owner's first use of a transaction, and of a consumer group.
     let transactionCoordinators = Mutex<TransactionCoordinator?>(nil)

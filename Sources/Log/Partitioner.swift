@@ -55,3 +55,13 @@ extension Partitioner {
         return hash
     }
 }
+
+extension PartitionID {
+    /// The partition of an internal topic that holds what is called `text`: Java's `String.hashCode`, made
+    /// positive, modulo the partitions, as Kafka has it for groups and transactional ids.
+    init(javaHashOf text: String, partitionCount: Int) {
+        let hash = text.utf16.reduce(Int32(0)) { 31 &* $0 &+ Int32($1) }
+        // Java's least integer has no positive counterpart; Kafka takes 0 for it.
+        self.init(hash == .min ? 0 : Int(abs(hash)) % partitionCount)
+    }
+}

@@ -1,6 +1,5 @@
 // Builders that the tests of the codecs share.
 
-import FoundationEssentials
 import StreamJobsCompression
 import TestSupport
 
@@ -37,21 +36,4 @@ func randomBytes(_ count: Int, seed: UInt64) -> [UInt8] {
     var generator = SeededGenerator(seed: seed)
     let words = (0..<(count + 7) / 8).map { _ in generator.next() }
     return words.withUnsafeBytes { Array($0.prefix(count)) }
-}
-
-/// Bytes from hexadecimal digits.
-func bytes(_ hexadecimal: String) -> [UInt8] {
-    let digits = hexadecimal.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count, by: 2).map {
-        UInt8(digits[$0] << 4 | digits[$0 + 1])
-    }
-}
-
-/// The seeds of a random test: the one in STREAMJOBS_SEED, or always the same few. A failure names its
-/// seed as the test's argument.
-func seeds(_ count: UInt64) -> [UInt64] {
-    if let text = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"], let seed = UInt64(text) {
-        return [seed]
-    }
-    return Array(1...count)
 }

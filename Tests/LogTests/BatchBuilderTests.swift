@@ -1,4 +1,5 @@
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct BatchBuilderTests {

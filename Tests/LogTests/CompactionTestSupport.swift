@@ -35,9 +35,11 @@ extension Partition {
                 headers: [Header("of", Array(record.key.utf8))])
         }
         var batch = withExtendedLifetime(builder) {
-            Array(builder.seal(producer: kind.producer, isTransactional: kind.isTransactional))
+            Array(
+                builder.seal(
+                    producer: kind.producer, baseSequence: kind.sequence,
+                    isTransactional: kind.isTransactional))
         }
-        withUnsafeBytes(of: kind.sequence.bigEndian) { batch.replaceSubrange(53..<57, with: $0) }
         if kind.codec != .none {
             let compressor = Compressor()
             let records = try batch[61...].withUnsafeBytes {
@@ -47,8 +49,8 @@ extension Partition {
             let length = Int32(batch.count - 12)
             withUnsafeBytes(of: length.bigEndian) { batch.replaceSubrange(8..<12, with: $0) }
             batch[22] |= kind.codec.rawValue
+            mendChecksum(&batch)
         }
-        mendChecksum(&batch)
         return try batch.withUnsafeMutableBytes { try append($0) }
     }
 

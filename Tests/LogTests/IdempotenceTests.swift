@@ -63,11 +63,6 @@ extension Partition {
     fileprivate func append(_ values: String..., producer: ProducerStamp, sequence: Int32) throws
         -> Offset
     {
-        let builder = BatchBuilder()
-        for value in values { try builder.append(value) }
-        var batch = withExtendedLifetime(builder) { Array(builder.seal(producer: producer)) }
-        withUnsafeBytes(of: sequence.bigEndian) { batch.replaceSubrange(53..<57, with: $0) }
-        mendChecksum(&batch)
-        return try batch.withUnsafeMutableBytes { try append($0) }
+        try append(values, producer: producer, sequence: sequence)
     }
 }

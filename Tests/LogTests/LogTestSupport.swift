@@ -180,6 +180,16 @@ extension Partition {
         }
     }
 
+    /// A batch that its producer has numbered from `sequence` on.
+    @discardableResult
+    func append(_ values: [String], producer: ProducerStamp, sequence: Int32) throws -> Offset {
+        let batch = BatchBuilder()
+        for value in values { try batch.append(value) }
+        return try withExtendedLifetime(batch) {
+            try append(batch.seal(producer: producer, baseSequence: sequence))
+        }
+    }
+
     func entries(from offset: Int64 = 0, _ isolation: Isolation = .readCommitted) throws -> [Entry]
     {
         let cursor = PartitionCursor(self, from: Offset(offset), isolation: isolation)
@@ -197,14 +207,6 @@ extension Partition {
     }
 }
 
-/// Bytes from hexadecimal digits; spaces are for the reader.
-func bytes(_ hexadecimal: String) -> [UInt8] {
-    let digits = hexadecimal.filter { $0 != " " && $0 != "\n" }.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count, by: 2).map {
-        UInt8(digits[$0] << 4 | digits[$0 + 1])
-    }
-}
-
 /// The length of the batch at `position`, from its bytes 8 to 11.
 func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
     bytes[position + 8..<position + 12].reduce(0) { $0 << 8 | Int($1) } + 12
@@ -214,15 +216,6 @@ func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
 func mendChecksum(_ batch: inout [UInt8]) {
     let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }
     withUnsafeBytes(of: checksum.bigEndian) { batch.replaceSubrange(17..<21, with: $0) }
-}
-
-/// The seeds of a random test: the one in STREAMJOBS_SEED, or always the same few. A failure names its
-/// seed as the test's argument.
-func seeds(_ count: UInt64) -> [UInt64] {
-    if let text = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"], let seed = UInt64(text) {
-        return [seed]
-    }
-    return Array(1...count)
 }
 
 /// A batch's header alone, as the log has placed it.

@@ -71,4 +71,36 @@ struct TopicRemadeTests {
         }
         try requireNewRecords(log)
     }
+
+    @Test func `a group has read none of it, wherever a crash has cut the deletion short`() throws {
+        let name = TestLog.name
+        let directory = try MemoryDirectory()
+        let recorder = DiskRecorder(directory.path)
+        let owner = try openOwner(directory.path) { $0.files = FileSystem(observer: recorder) }
+        try owner.createTopic("t", partitions: 1)
+        try owner.partition(name).append("a")
+        try owner.groupCoordinator().commit(
+            [name: CommittedOffset(Offset(1))], in: "g", by: nil)
+        let first = recorder.operationCount
+        try owner.deleteTopic("t")
+        var disk = Disk()
+        for (number, operation) in recorder.operations.enumerated() {
+            if number >= first { try requireUnread(disk, number) }
+            disk.apply(operation)
+        }
+        try requireUnread(disk, recorder.operationCount)
+    }
+
+    private func requireUnread(_ disk: Disk, _ number: Int) throws {
+        let image = try MemoryDirectory(disk)
+        let log = try openOwner(image.path)
+        let coordinator = try log.groupCoordinator()
+        if log.topics.contains(where: { $0.name == "t" }) {
+            #expect(try coordinator.committed(in: "g")[TestLog.name] != nil, "\(number)")
+            return
+        }
+        try log.createTopic("t", partitions: 1)
+        #expect(try coordinator.committed(in: "g").isEmpty, "\(number)")
+        withExtendedLifetime(log) {}
+    }
 }

@@ -86,19 +86,19 @@ struct TransactionRecordsTests {
 
     @Test func `every truncation is refused, and so are other versions and states`() {
         for count in 0..<Self.preparedBytes.count {
-            #expect(throws: MalformedBatch.self) {
+            #expect(throws: MalformedSchema.self) {
                 try TransactionRecords.metadata(Array(Self.preparedBytes.prefix(count)), of: "x")
             }
         }
         for count in 0..<Self.key.count {
-            #expect(throws: MalformedBatch.self) {
+            #expect(throws: MalformedSchema.self) {
                 try TransactionRecords.transactionalID(key: Array(Self.key.prefix(count)))
             }
         }
         for (position, value) in [(1, 2), (0, 255), (16, 6), (16, 8)] as [(Int, UInt8)] {
             var spoilt = Self.preparedBytes
             spoilt[position] = value
-            #expect(throws: MalformedBatch.self) {
+            #expect(throws: MalformedSchema.self) {
                 try TransactionRecords.metadata(spoilt, of: "x")
             }
         }

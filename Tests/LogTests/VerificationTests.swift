@@ -88,6 +88,25 @@ struct VerificationTests {
         #expect(try verify().summary.recordCount < 37)
     }
 
+    @Test func `transactions that began in what was deleted make no damage`() throws {
+        try log.withOwner { owner, partition in
+            let partition = try partition()
+            let early = [1, 2].map { ProducerStamp(id: $0, epoch: 0) }
+            for producer in early { try partition.append("early", producer: producer) }
+            for number in 0..<12 { try partition.append("value \(number)", "and another") }
+            let start = partition.logEndOffset
+            let late = ProducerStamp(id: 3, epoch: 0)
+            try partition.append("late", producer: late)
+            // One of which nothing else is left, one that another holds up, which has records of both.
+            try partition.end(early[0], with: .abort)
+            try partition.end(late, with: .abort)
+            try partition.append("on", producer: early[1])
+            try partition.end(early[1], with: .abort)
+            try owner.deleteRecords(of: TestLog.name, before: start)
+        }
+        #expect(try verify().findings.map(\.description) == [])
+    }
+
     @Test func `every flipped byte of a segment is found where it is, and nothing else`() throws {
         try log.withPartition { try fill($0) }
         for path in try log.segments {
@@ -284,6 +303,31 @@ struct VerificationTests {
         let found = try #require(try damages().first)
         #expect(found.description.hasPrefix("\(path): ") && !found.message.contains(path))
         #expect(!found.message.contains("damaged"), "\(found)")
+    }
+
+    @Test func `a recovery point torn while a topic was made is no damage after an opening`() throws
+    {
+        let directory = try MemoryDirectory()
+        let recorder = DiskRecorder(directory.path)
+        let owner = try openOwner(directory.path) { $0.files = FileSystem(observer: recorder) }
+        try owner.createTopic("t", partitions: 1)
+        let first = recorder.operationCount
+        try owner.createTopic("u", partitions: 1)
+        var disk = Disk()
+        for (number, operation) in recorder.operations.enumerated() {
+            if number >= first, case .write("recovery-points", _, _) = operation {
+                disk.applyTorn(operation, byteCount: 16)
+                break
+            }
+            disk.apply(operation)
+        }
+        let image = try MemoryDirectory(disk)
+        try openOwner(image.path).close()
+        var findings: [LogFinding] = []
+        var verifier = LogVerifier(image.path)
+        _ = try verifier.verify { findings.append($0) }
+        // The slot stays as it was torn until another partition gets it.
+        withKnownIssue { #expect(findings.map(\.description) == []) }
     }
 
     @Test func `a record of the log's own topics that says nothing is found`() throws {

@@ -29,9 +29,19 @@ package struct SeededGenerator: RandomNumberGenerator {
     }
 
     package static func seed(of test: String) -> UInt64 {
-        let given = ProcessInfo.processInfo.environment["STREAMJOBS_SEED"].flatMap { UInt64($0) }
         let seed = given ?? .random(in: 0...999_999_999)
         print("\(test): STREAMJOBS_SEED=\(seed)")
         return seed
     }
+
+    /// The seed that STREAMJOBS_SEED names.
+    fileprivate static var given: UInt64? {
+        ProcessInfo.processInfo.environment["STREAMJOBS_SEED"].flatMap { UInt64($0) }
+    }
+}
+
+/// The seeds of a random test: the one in STREAMJOBS_SEED, or always the same few. A failure names its
+/// seed as the test's argument.
+package func seeds(_ count: UInt64) -> [UInt64] {
+    SeededGenerator.given.map { [$0] } ?? Array(1...count)
 }

@@ -87,10 +87,4 @@ extension SchemaReader {
             }
         }.flatMap { $0 }
     }
-
-    mutating func partition() throws(MalformedSchema) -> PartitionID {
-        let number = try integer(Int32.self)
-        guard number >= 0 else { throw MalformedSchema("a partition is \(number)") }
-        return PartitionID(Int(number))
-    }
 }

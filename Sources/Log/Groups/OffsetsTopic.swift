@@ -1,5 +1,5 @@
 // Keys and values of the compacted topic `__consumer_offsets`, as Kafka writes them; a null value deletes.
-// All fields in Kafka's classic encoding (SchemaBytes.swift). Nothing here touches the log.
+// All fields in Kafka's classic encoding (Records/SchemaBytes.swift). Nothing here touches the log.
 //
 //  key                 version int16, then
 //   0, 1 offset        group string, topic string, partition int32
@@ -20,11 +20,8 @@
 package enum OffsetsTopic {
     package static let name = "__consumer_offsets"
 
-    /// Kafka's: Java's `String.hashCode`, made positive, modulo the partitions.
     package static func partition(of group: String, partitionCount: Int) -> PartitionID {
-        let hash = group.utf16.reduce(Int32(0)) { 31 &* $0 &+ Int32($1) }
-        // Java's least integer has no positive counterpart; Kafka takes 0 for it.
-        return PartitionID(hash == .min ? 0 : Int(abs(hash)) % partitionCount)
+        PartitionID(javaHashOf: group, partitionCount: partitionCount)
     }
 }
 
@@ -214,18 +211,6 @@ extension GroupMetadata {
                 sessionTimeout: .milliseconds(session), subscription: try reader.bytes(),
                 assignment: try reader.bytes())
         }
-    }
-}
-
-extension SchemaReader {
-    fileprivate mutating func version(upTo newest: Int16) throws(MalformedSchema) -> Int16 {
-        let version = try integer(Int16.self)
-        guard (0...newest).contains(version) else {
-            throw MalformedSchema(
-                "a value has version \(version), this version of the log reads up to \(newest)",
-                isNewer: version > newest)
-        }
-        return version
     }
 }
 

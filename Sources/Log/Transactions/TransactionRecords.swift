@@ -32,90 +32,116 @@ package enum TransactionRecords {
         static let clientTransactionVersion = 2
     }
 
-    /// The partition of the topic that holds a transactional id: Java's hash of its UTF-16 units.
+    /// The partition of the topic that holds a transactional id.
     package static func partition(of transactionalID: String, partitionCount: Int) -> PartitionID {
-        let hash = transactionalID.utf16.reduce(Int32(0)) { $0 &* 31 &+ Int32($1) }
-        return PartitionID(hash == .min ? 0 : Int(abs(hash)) % partitionCount)
+        PartitionID(javaHashOf: transactionalID, partitionCount: partitionCount)
     }
 
     package static func key(_ transactionalID: String) -> [UInt8] {
-        var fields = TransactionFieldWriter()
-        fields.put(keyVersion)
-        fields.put(transactionalID)
-        return fields.bytes
+        var writer = SchemaWriter()
+        writer.integer(keyVersion)
+        writer.string(transactionalID)
+        return writer.bytes
     }
 
     package static func value(_ metadata: TransactionMetadata) -> [UInt8] {
-        var fields = TransactionFieldWriter()
-        fields.put(valueVersion)
-        fields.put(metadata.producer.id)
-        fields.put(metadata.producer.epoch)
-        fields.put(Int32(clamping: metadata.timeout.milliseconds))
-        fields.put(metadata.state.rawValue)
+        var writer = SchemaWriter()
+        writer.integer(valueVersion)
+        writer.integer(metadata.producer.id)
+        writer.integer(metadata.producer.epoch)
+        writer.integer(Int32(clamping: metadata.timeout.milliseconds))
+        writer.integer(metadata.state.rawValue)
         if metadata.state == .empty {
-            fields.putVarint(0)
+            writer.varint(0)
         } else {
-            fields.putPartitions(metadata.partitions)
+            writer.compactPartitions(metadata.partitions)
         }
-        fields.put(metadata.lastUpdate.milliseconds)
-        fields.put(metadata.start.milliseconds)
-        let ids = [
+        writer.integer(metadata.lastUpdate.milliseconds)
+        writer.integer(metadata.start.milliseconds)
+        var tags: [(tag: Int, value: any FixedWidthInteger)] = [
             (Tag.previousProducerID, metadata.previousProducerID),
             (Tag.nextProducerID, metadata.nextProducerID),
         ].filter { $0.1 != -1 }
-        fields.putVarint(ids.count + 1)
-        for (tag, id) in ids {
-            fields.putVarint(tag)
-            fields.putVarint(8)
-            fields.put(id)
-        }
-        fields.putVarint(Tag.clientTransactionVersion)
-        fields.putVarint(2)
-        fields.put(clientTransactionVersion)
-        return fields.bytes
+        tags.append((Tag.clientTransactionVersion, clientTransactionVersion))
+        writer.tags(tags)
+        return writer.bytes
     }
 
     /// The transactional id of a key; nil for keys of other kinds, which are skipped as Kafka does.
-    package static func transactionalID(key: [UInt8]) throws(MalformedBatch) -> String? {
-        var fields = TransactionFieldReader(key)
-        guard try fields.take(Int16.self) == keyVersion else { return nil }
-        return try fields.takeString()
+    package static func transactionalID(key: [UInt8]) throws(MalformedSchema) -> String? {
+        var reader = SchemaReader(key)
+        guard try reader.integer(Int16.self) == keyVersion else { return nil }
+        return try reader.string()
     }
 
     package static func metadata(_ value: [UInt8], of transactionalID: String)
-        throws(MalformedBatch)
+        throws(MalformedSchema)
         -> TransactionMetadata
     {
-        var fields = TransactionFieldReader(value)
-        let version = try fields.take(Int16.self)
-        guard (0...1).contains(version) else {
-            throw .field("its version is \(version), not 0 or 1")
-        }
-        let producer = ProducerStamp(
-            id: try fields.take(Int64.self), epoch: try fields.take(Int16.self))
-        let timeout = Duration.milliseconds(try fields.take(Int32.self))
-        let status = try fields.take(Int8.self)
+        var reader = SchemaReader(value)
+        let version = try reader.version(upTo: valueVersion)
+        let producer = ProducerStamp(id: try reader.integer(), epoch: try reader.integer())
+        let timeout = Duration.milliseconds(try reader.integer(Int32.self))
+        let status = try reader.integer(Int8.self)
         guard let state = TransactionState(rawValue: status) else {
-            throw .field("its status is \(status)")
+            throw MalformedSchema("its status is \(status)")
         }
-        let partitions = try fields.takePartitions(isCompact: version == 1)
+        let partitions = try reader.partitions(isCompact: version == 1)
         var metadata = TransactionMetadata(
             transactionalID: transactionalID, producer: producer, timeout: timeout,
-            lastUpdate: Timestamp(milliseconds: try fields.take(Int64.self)))
+            lastUpdate: Timestamp(milliseconds: try reader.integer()))
         metadata.state = state
         metadata.partitions = partitions
-        metadata.start = Timestamp(milliseconds: try fields.take(Int64.self))
+        metadata.start = Timestamp(milliseconds: try reader.integer())
         guard version == 1 else { return metadata }
-        for _ in 0..<(try fields.takeVarint()) {
-            let tag = try fields.takeVarint()
-            var field = TransactionFieldReader(Array(try fields.take(try fields.takeVarint())))
+        try reader.tags { tag, field throws(MalformedSchema) in
             switch tag {
-            case Tag.previousProducerID: metadata.previousProducerID = try field.take(Int64.self)
-            case Tag.nextProducerID: metadata.nextProducerID = try field.take(Int64.self)
-            // Tags of later versions are made to be skipped.
+            case Tag.previousProducerID: metadata.previousProducerID = try field.integer()
+            case Tag.nextProducerID: metadata.nextProducerID = try field.integer()
             default: break
             }
         }
         return metadata
+    }
+}
+
+extension SchemaWriter {
+    /// Topics, each with its partitions' numbers; in order, so that the same partitions give the same bytes.
+    fileprivate mutating func compactPartitions(_ partitions: Set<TopicPartition>) {
+        let topics = Dictionary(grouping: partitions, by: \.topic).sorted { $0.key < $1.key }
+        compactArray(topics) { writer, topic in
+            writer.compactString(topic.key)
+            writer.compactArray(topic.value.map(\.partition).sorted()) { $0.integer($1.rawValue) }
+            writer.tags([])
+        }
+    }
+}
+
+extension SchemaReader {
+    /// Empty for null.
+    fileprivate mutating func partitions(isCompact: Bool) throws(MalformedSchema)
+        -> Set<TopicPartition>
+    {
+        let topics =
+            isCompact
+            ? try nullableCompactArray { reader throws(MalformedSchema) in
+                let topic = try reader.compactString()
+                let numbers = try reader.nullableCompactArray { reader throws(MalformedSchema) in
+                    try reader.partition()
+                }
+                try reader.tags()
+                return (topic, numbers ?? [])
+            }
+            : try nullableArray { reader throws(MalformedSchema) in
+                let topic = try reader.string()
+                let numbers = try reader.nullableArray { reader throws(MalformedSchema) in
+                    try reader.partition()
+                }
+                return (topic, numbers ?? [])
+            }
+        return Set(
+            (topics ?? []).flatMap { topic, numbers in
+                numbers.map { TopicPartition(topic, $0) }
+            })
     }
 }

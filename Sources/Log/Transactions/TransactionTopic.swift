@@ -27,7 +27,8 @@ package enum TransactionTopic {
         }
     }
 
-    /// The last state of every transactional id. Throws `corrupted` for a record that is none.
+    /// The last state of every transactional id. Throws `corrupted` for a record that is none,
+    /// `newerFormat` for one of a later version.
     package static func load(_ topic: Topic, in log: CommitLog) throws
         -> [String: TransactionMetadata]
     {
@@ -51,14 +52,15 @@ package enum TransactionTopic {
         let key = record.withKey { $0.map { Array($0) } ?? [] }
         let value = record.withValue { $0.map { Array($0) } }
         let offset = record.offset
-        do {
+        do throws(MalformedSchema) {
             guard let id = try TransactionRecords.transactionalID(key: key) else { return }
-            states[id] = try value.map { try TransactionRecords.metadata($0, of: id) }
+            states[id] = nil
+            if let value { states[id] = try TransactionRecords.metadata(value, of: id) }
         } catch {
             throw LogError(
-                .corrupted,
-                "\(partition) holds no transaction's state at offset \(offset): \(error); put the "
-                    + "partition back from a copy")
+                error.isNewer ? .newerFormat : .corrupted,
+                "\(partition) holds no transaction's state at offset \(offset): \(error)"
+                    + (error.isNewer ? "" : "; put the partition back from a copy"))
         }
     }
 

@@ -30,9 +30,28 @@ struct IndexVerification {
         try verify(fresh.aborted, summary.transactionIndex) { stored, segment in
             let made = try fresh.aborted.all(
                 in: segment.path(AbortedTransaction.fileSuffix), segment.files)
-            return stored.map(\.last) == made.map(\.last) && first > .zero
-                && zip(stored, made).allSatisfy { $0 == $1 || $0.first < first }
+            return Self.agree(stored, made, firstOffset: first)
         }
+    }
+
+    /// Whether they differ only in what went with the segments below `firstOffset`: where a transaction
+    /// began, and of those that have no record left that there was one.
+    private static func agree(
+        _ stored: [AbortedTransaction], _ made: [AbortedTransaction], firstOffset: Offset
+    ) -> Bool {
+        var rest = made[...]
+        for entry in stored {
+            guard let other = rest.first, other.last == entry.last else {
+                guard entry.first < firstOffset else { return false }
+                continue
+            }
+            rest.removeFirst()
+            guard entry.producerID == other.producerID,
+                entry.first == other.first || entry.first < firstOffset,
+                entry.lastStable == other.lastStable || entry.lastStable < firstOffset
+            else { return false }
+        }
+        return rest.isEmpty
     }
 
     private mutating func verify<Entry: IndexEntry>(

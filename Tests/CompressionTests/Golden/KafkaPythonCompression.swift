@@ -13,6 +13,7 @@
 // snappy_decode wants more than a header.)
 
 import StreamJobsCompression
+import TestSupport
 import Testing
 
 enum KafkaPythonCompression {

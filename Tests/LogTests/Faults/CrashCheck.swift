@@ -26,7 +26,7 @@ struct CrashCheck {
     func run(_ disk: Disk, _ what: String, isRebuilt: Bool = false) throws {
         let directory = try MemoryDirectory(disk)
         guard let found = open(directory.path, oracle, what) else { return }
-        checkLeftovers(directory.path, what)
+        Self.checkLeftovers(directory.path, what)
         // A second kill, before anything is done.
         let again = CrashOracle(before: found, after: found, isPowerLoss: false)
         guard open(directory.path, again, "\(what), again") != nil else { return }
@@ -58,7 +58,7 @@ struct CrashCheck {
         }
     }
 
-    private func checkLeftovers(_ path: String, _ what: String) {
+    static func checkLeftovers(_ path: String, _ what: String) {
         let paths = FileManager.default.subpaths(atPath: path) ?? []
         let present = Set(paths)
         for path in paths {

@@ -266,18 +266,6 @@ final class CrashWorkload {
     }
 }
 
-extension Partition {
-    @discardableResult
-    func append(_ values: [String], producer: ProducerStamp, sequence: Int32) throws -> Offset {
-        let builder = BatchBuilder()
-        for value in values { try builder.append(value) }
-        var batch = withExtendedLifetime(builder) { Array(builder.seal(producer: producer)) }
-        withUnsafeBytes(of: sequence.bigEndian) { batch.replaceSubrange(53..<57, with: $0) }
-        mendChecksum(&batch)
-        return try batch.withUnsafeMutableBytes { try append($0) }
-    }
-}
-
 extension CrashStep {
     /// A bit of everything, few enough operations that a crash at each of them can be tried.
     static var everything: [CrashStep] {

@@ -1,6 +1,8 @@
 // Batches that another implementation of Kafka's format made: the PyPI package kafka-python 3.0.12
 // (DefaultRecordBatchBuilder). Base offset and leader epoch were set as a broker does.
 
+import TestSupport
+
 enum KafkaPythonBatches {
     /// Base offset 0, no producer. Timestamp, key, value, headers:
     /// 1357016400000 "EWR|2013-01-01" "{}" source=csv source=null (empty)=(empty); -1 null "";
