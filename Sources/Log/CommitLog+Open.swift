@@ -106,12 +106,26 @@ extension CommitLog {
             for partition in contents.partitions.values {
                 contents.catalog.producerIDSeen(partition.highestProducerID)
             }
+            noteStarts(&contents)
         }
         // Only now: a crash in the midst of this must find the directory as unclean as it was.
         if wasClean {
             try files.remove(cleanShutdown)
             try files.flushDirectory(directory)
         }
+    }
+
+    /// Where partitions begin is exact in the recovery points. Kafka's file, which observers believe, may
+    /// have failed behind them: then it is written again.
+    private func noteStarts(_ contents: inout Contents) {
+        var starts = contents.startOffsets.filter { contents.partitions[$0.key] != nil }
+        for (name, partition) in contents.partitions {
+            guard let start = environment.recoveryPoints?.point(of: partition.recoveryKey)?.start,
+                start != starts[name] ?? .zero
+            else { continue }
+            starts[name] = start
+        }
+        if starts != contents.startOffsets { writeStarts(starts, &contents) }
     }
 
     /// Opens a partition of the owner's.
