@@ -225,6 +225,9 @@ func seeds(_ count: UInt64) -> [UInt64] {
     return Array(1...count)
 }
 
+/// Whether crashes and faults come at every place of their workloads and not at some: STREAMJOBS_CAMPAIGN.
+let isCampaign = ProcessInfo.processInfo.environment["STREAMJOBS_CAMPAIGN"] != nil
+
 /// A batch's header alone, as the log has placed it.
 func header(
     id: Int64 = 7, epoch: Int16 = 0, sequence: Int32 = -1, at offset: Int64, count: Int = 1,
