@@ -93,6 +93,10 @@ let package = Package(
         .executableTarget(
             name: "log-crasher", dependencies: ["StreamJobsLog"], path: "Tests/LogCrasher",
             swiftSettings: settings),
+        .target(
+            name: "LogFuzzTargets",
+            dependencies: ["StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog"],
+            path: "Tests/LogFuzzTargets", swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .target(
             name: "JobTestSupport", dependencies: ["StreamJobs", "StreamJobsLog"],
@@ -103,9 +107,10 @@ let package = Package(
         .testTarget(
             name: "LogTests",
             dependencies: [
-                "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog", "TestSupport",
+                "LogFuzzTargets", "StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog",
+                "TestSupport",
             ],
-            exclude: ["Golden/data-1", "Golden/kafka-1"], swiftSettings: settings),
+            exclude: ["Corpora", "Golden/data-1", "Golden/kafka-1"], swiftSettings: settings),
         .testTarget(
             name: "LocalStateTests", dependencies: ["LocalState", "TestSupport"],
             swiftSettings: settings),
@@ -126,3 +131,12 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// It needs libFuzzer, so that it links in scripts/fuzz's own build only.
+if Context.environment["STREAMJOBS_FUZZER"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "log-fuzzer", dependencies: ["LogFuzzTargets"], path: "Tests/LogFuzzer",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

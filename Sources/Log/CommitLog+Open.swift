@@ -122,6 +122,7 @@ extension CommitLog {
             for partition in contents.partitions.values {
                 contents.catalog.producerIDSeen(partition.highestProducerID)
             }
+            noteStarts(&contents)
         }
         // Only now: a crash in the midst of this must find the directory as unclean as it was.
         if wasClean {
@@ -141,12 +142,7 @@ extension CommitLog {
             contents.startOffsets[name] = start
             isStale = true
         }
-        guard isStale else { return }
-        do {
-            try StartOffsets.write(contents.startOffsets, to: directory, in: files)
-        } catch {
-            environment.options.notify("could not note where partitions begin: \(error)")
-        }
+        if isStale { writeStarts(contents.startOffsets, &contents) }
     }
 
     /// Throws `corrupted` where what is noted of the beginning proves the slot to be of an older state: the

@@ -179,13 +179,19 @@ extension CommitLog {
     func noteStart(of partition: Partition, _ offset: Offset) throws {
         try environment.recoveryPoints?.set([.init(key: partition.recoveryKey, start: offset)])
         contents.withLock { contents in
-            contents.startOffsets[partition.name] = offset
-            // For observers, and for those who read Kafka's files.
-            do {
-                try StartOffsets.write(contents.startOffsets, to: directory, in: files)
-            } catch {
-                environment.options.notify("could not note where partitions begin: \(error)")
-            }
+            var starts = contents.startOffsets
+            starts[partition.name] = offset
+            writeStarts(starts, &contents)
+        }
+    }
+
+    /// For observers, and for those who read Kafka's files. What fails is made good by the next opening.
+    func writeStarts(_ starts: [TopicPartition: Offset], _ contents: inout Contents) {
+        contents.startOffsets = starts
+        do {
+            try StartOffsets.write(starts, to: directory, in: files)
+        } catch {
+            environment.options.notify("could not note where partitions begin: \(error)")
         }
     }
 

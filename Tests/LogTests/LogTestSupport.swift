@@ -218,6 +218,9 @@ func mendChecksum(_ batch: inout [UInt8]) {
     withUnsafeBytes(of: checksum.bigEndian) { batch.replaceSubrange(17..<21, with: $0) }
 }
 
+/// Whether crashes and faults come at every place of their workloads and not at some: STREAMJOBS_CAMPAIGN.
+let isCampaign = ProcessInfo.processInfo.environment["STREAMJOBS_CAMPAIGN"] != nil
+
 /// A batch's header alone, as the log has placed it.
 func header(
     id: Int64 = 7, epoch: Int16 = 0, sequence: Int32 = -1, at offset: Int64, count: Int = 1,

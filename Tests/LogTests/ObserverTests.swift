@@ -1,5 +1,6 @@
 // Reading beside a running owner: all that is committed, only that, and nothing that is half written.
 
+import Foundation
 import StreamJobsLog
 import TestSupport
 import Testing
@@ -45,6 +46,24 @@ struct ObserverTests {
         }
         try writeFile(path, whole)
         #expect(try observer.values() == ["a", "b"])
+    }
+
+    @Test func `an observer hears from the next owner of a start that could not be noted for it`()
+        throws
+    {
+        try log.withPartition { try $0.append("a", "b", "c") }
+        try log.withOwner(isClean: false) { owner, _ in
+            // In the way of the file that is to be written.
+            let path = log.directory.file("log-start-offset-checkpoint.tmp")
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: false)
+            try owner.deleteRecords(of: TestLog.name, before: Offset(2))
+            #expect(log.notices.all.count == 1)
+            try FileManager.default.removeItem(atPath: path)
+        }
+        try log.withPartition { #expect($0.startOffset == Offset(2)) }
+        #expect(try log.observer().startOffset == Offset(2))
+        #expect(try log.observer().values(from: 2) == ["c"])
     }
 
     @Test func `an observer follows the roll to new segments`() throws {

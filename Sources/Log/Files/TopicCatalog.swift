@@ -63,6 +63,8 @@ struct TopicCatalog {
     }
 
     private static func topic(_ words: [Substring], isInternal: Bool) -> Topic? {
+        // It becomes the name of a directory, which deletion removes.
+        do { try Topic.validate(String(words[1])) } catch { return nil }
         guard let id = TopicID(hexadecimal: words[2]), let count = Int(words[3]),
             (1...Limits.partitionsMax).contains(count)
         else { return nil }

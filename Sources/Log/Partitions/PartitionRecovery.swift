@@ -143,8 +143,10 @@ struct PartitionRecovery {
             let producers = try ProducerSnapshotFile.read(directory, last.nextOffset, in: files),
             let active = try resumeActive(last, access)
         else { return nil }
-        // An open transaction below the start would be of other segments.
-        guard producers.firstOpen ?? kept[0].baseOffset >= kept[0].baseOffset else { return nil }
+        // An open transaction below the start or behind the end would be of other segments.
+        if let open = producers.firstOpen {
+            guard open >= kept[0].baseOffset, open < last.nextOffset else { return nil }
+        }
         if access == .readWrite {
             guard try hasLeaderEpochs() else { return nil }
         }

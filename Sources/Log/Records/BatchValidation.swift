@@ -50,7 +50,8 @@ package struct BatchValidation {
             throw .field("a delete horizon is the log's to set")
         }
         guard allowsControl || !header.isControl else { throw .field("it is a control batch") }
-        guard header.recordsCount == header.lastOffsetDelta + 1 else {
+        // The largest delta has no 32-bit number above it.
+        guard Int64(header.recordsCount) == Int64(header.lastOffsetDelta) + 1 else {
             throw .field(
                 "records count is \(header.recordsCount) and last offset delta "
                     + "\(header.lastOffsetDelta)")
