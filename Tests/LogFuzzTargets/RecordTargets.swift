@@ -52,6 +52,6 @@ enum RecordTargets {
             // As Kafka does, nothing is written of partitions where no transaction was ever begun.
             if value.state == .empty { expected.partitions = [] }
             try require(again == expected, "\(value) is another: \(again)")
-        } catch is MalformedBatch {}
+        } catch is MalformedSchema {}
     }
 }

@@ -326,8 +326,7 @@ struct VerificationTests {
         var findings: [LogFinding] = []
         var verifier = LogVerifier(image.path)
         _ = try verifier.verify { findings.append($0) }
-        // The slot stays as it was torn until another partition gets it.
-        withKnownIssue { #expect(findings.map(\.description) == []) }
+        #expect(findings.map(\.description) == [])
     }
 
     @Test func `a record of the log's own topics that says nothing is found`() throws {

@@ -96,6 +96,11 @@ final class RecoveryPoints: Sendable {
         for (index, slot) in state.slots.enumerated() {
             if let key = slot.key { state.indexes[key] = index }
         }
+        // What a crash has torn of a slot that nobody has yet: zeros with the next write.
+        state.changed = Self.tornFreeSlots(bytes, state.slots)
+        if let last = state.changed.max(), last >= state.slots.count {
+            state.slots += Array(repeating: Slot(), count: last + 1 - state.slots.count)
+        }
         self.state = Mutex(state)
     }
 
@@ -256,6 +261,19 @@ final class RecoveryPoints: Sendable {
         }
         let used = found.lastIndex { $0.key != nil }.map { $0 + 1 } ?? 0
         return Array(found[..<used])
+    }
+
+    /// The slots without a partition that are not zeros.
+    private static func tornFreeSlots(_ bytes: [UInt8], _ slots: [Slot]) -> Set<Int> {
+        let free = (0..<slotCount(in: bytes.count)).filter { $0 >= slots.count || slots[$0].key == nil }
+        return Set(
+            free.filter { index in
+                [0, 1].contains { copy in
+                    let start = position(index, copy: copy)
+                    let slot = bytes[min(start, bytes.count)..<min(start + slotBytes, bytes.count)]
+                    return slot.contains { $0 != 0 }
+                }
+            })
     }
 
     /// Nil for what is none.

@@ -27,7 +27,7 @@ struct GatheredRecords {
         guard key != nil || !topic.settings.requiresKeys else {
             throw LogError.keyMissing(in: topic.name)
         }
-        let number = try given ?? partition(of: topic, key: key)
+        let number = given ?? partition(of: topic, key: key)
         let name = TopicPartition(topic.name, number)
         // Throws for what the topic does not have.
         if number.rawValue >= topic.partitionCount { _ = try log.partition(name) }
