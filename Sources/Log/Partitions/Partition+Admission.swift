@@ -19,6 +19,8 @@ extension Partition {
             let isOther = try codec.map { try $0 != header.compression } ?? false
             guard isOther || settings.requiresKeys else { return nil }
             let reader = BatchRecordsReader()
+            // `records` may lie in its memory.
+            defer { withExtendedLifetime(reader) {} }
             let records = try reader.records(of: batch, header)
             if settings.requiresKeys { try requireKeys(records, header) }
             guard let codec, isOther else { return nil }
