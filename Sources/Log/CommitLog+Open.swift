@@ -136,9 +136,11 @@ extension CommitLog {
     private func noteStarts(_ contents: inout Contents) {
         var isStale = false
         for (name, partition) in contents.partitions {
-            guard let start = environment.recoveryPoints?.point(of: partition.recoveryKey)?.start,
-                start > contents.startOffsets[name] ?? .zero
+            guard let noted = environment.recoveryPoints?.point(of: partition.recoveryKey)?.start
             else { continue }
+            // Beyond the end, where a slot may be after a damage, the partition begins at its end.
+            let start = min(noted, partition.logEndOffset)
+            guard start > contents.startOffsets[name] ?? .zero else { continue }
             contents.startOffsets[name] = start
             isStale = true
         }
