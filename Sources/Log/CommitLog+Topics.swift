@@ -102,6 +102,8 @@ extension CommitLog {
             try catalog.write(to: directory, in: files)
             contents.catalog = catalog
             for name in topic.partitions { contents.partitions[name]?.apply(topic.settings) }
+            // What is due by the new settings is done at once.
+            environment.background.notify()
             return topic
         }
     }

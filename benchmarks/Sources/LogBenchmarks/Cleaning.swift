@@ -5,9 +5,9 @@ import StreamJobsLog
 import Synchronization
 
 /// What the background work costs two producers that send at full speed meanwhile. The work is on another
-/// topic of the same log, whose records are on the disk before. An owner begins its background work when
-/// the log is opened: from then on until the work is done is measured, and the floor is without it,
-/// as long as the last pass that was measured.
+/// topic of the same log, whose records are on the disk before, and becomes due while the producers run:
+/// from its first step until it is done is measured, and the floor is without it, as long as the last pass
+/// that was measured.
 enum Cleaning {
     static func compaction(_ report: Report) throws {
         let work = Work(
@@ -63,62 +63,78 @@ enum Cleaning {
         let bytes = (work.records * Workload.recordBytes) >> 20
         try report.add(
             name, median(values), "M records/s", floor: median(floors),
-            "2 producers on 2 compacted partitions while \(work.what) (\(bytes) MiB in segments of "
+            "2 producers on 2 partitions while \(work.what) (\(bytes) MiB in segments of "
                 + "\(work.segmentBytes >> 20) MiB, \(length) s); floor: without, as long as the pass before"
         )
     }
 
-    /// What two producers send together, in millions of records a second, until `isOver`, and how long that
-    /// took.
+    /// What two producers send together, in millions of records a second, from the first step of the work
+    /// until `isOver`, and how long that took.
     private static func producersRate(
         _ work: Work, isDue: Bool,
         until isOver: @escaping @Sendable (String, [String], Double) -> Bool
     ) throws -> (rate: Double, seconds: Double) {
         try Workspace.withDirectory { path in
-            let segments = try prepare(work, path, isDue: isDue)
+            let segments = try prepare(work, path)
             let log = try CommitLog.open(path, as: .owner)
             let topics = try ["t0", "t1"].map { try log.topic($0) }
             let isDone = Atomic(false)
             let sent = Atomic(0)
-            let start = ContinuousClock.now
+            let result = Mutex((rate: 0.0, seconds: 0.0))
             let watch: @Sendable () throws -> Void = {
                 defer { isDone.store(true, ordering: .relaxed) }
-                while !isOver(path, segments, (ContinuousClock.now - start) / .seconds(1)) {
-                    try require(
-                        ContinuousClock.now - start < .seconds(30), "the work never ended")
-                    usleep(1000)
+                try wait { sent.load(ordering: .relaxed) >= 20 * piece }
+                if isDue {
+                    try log.alterTopic("old", work.changes)
+                    try wait { hasBegun(segments) }
                 }
+                let (start, before) = (ContinuousClock.now, sent.load(ordering: .relaxed))
+                try wait { isOver(path, segments, (ContinuousClock.now - start) / .seconds(1)) }
+                let seconds = (ContinuousClock.now - start) / .seconds(1)
+                let count = sent.load(ordering: .relaxed) - before
+                result.withLock { $0 = (Double(count) / seconds / 1e6, seconds) }
             }
-            let cost = try Cost.of {
-                try inThreads(
-                    [watch]
-                        + topics.map { topic in
-                            {
-                                let producer = Producer(log, acks: .written)
-                                while !isDone.load(ordering: .relaxed) {
-                                    try Workload.send(piece, with: producer, to: topic)
-                                    sent.add(piece, ordering: .relaxed)
-                                }
+            try inThreads(
+                [watch]
+                    + topics.map { topic in
+                        {
+                            let producer = Producer(log, acks: .written)
+                            while !isDone.load(ordering: .relaxed) {
+                                try Workload.send(piece, with: producer, to: topic)
+                                sent.add(piece, ordering: .relaxed)
                             }
-                        })
-            }
-            let rate = Double(sent.load(ordering: .relaxed)) / cost.seconds / 1e6
-            return withExtendedLifetime(log) { (rate, cost.seconds) }
+                        }
+                    })
+            return withExtendedLifetime(log) { result.withLock { $0 } }
         }
+    }
+
+    private static func wait(_ condition: () -> Bool) throws {
+        let start = ContinuousClock.now
+        while !condition() {
+            try require(ContinuousClock.now - start < .seconds(30), "the work never ended")
+            usleep(1000)
+        }
+    }
+
+    /// A pass has made its first file, or removed one.
+    private static func hasBegun(_ segments: [String]) -> Bool {
+        guard let first = segments.first, isThere(first) else { return true }
+        let directory = URL(fileURLWithPath: first).deletingLastPathComponent().path
+        let names = try? FileManager.default.contentsOfDirectory(atPath: directory)
+        return names?.contains { $0.hasSuffix(".cleaned") } ?? false
     }
 
     /// Records between two looks at whether the work is over: a few milliseconds.
     private static let piece = 20_000
 
     /// A closed log with the work in topic `old` and two empty topics; gives the segments of the work.
-    private static func prepare(_ work: Work, _ path: String, isDue: Bool) throws -> [String] {
+    private static func prepare(_ work: Work, _ path: String) throws -> [String] {
         let log = try CommitLog.open(path, as: .owner)
         var settings = TopicSettings()
         settings.segmentBytes = work.segmentBytes
         let old = try log.createTopic("old", partitions: 1, settings: settings)
-        settings = TopicSettings()
-        settings.cleanupPolicy = .compact
-        for name in ["t0", "t1"] { try log.createTopic(name, partitions: 1, settings: settings) }
+        for name in ["t0", "t1"] { try log.createTopic(name, partitions: 1) }
         let producer = Producer(log, acks: .flushed)
         let value = [UInt8](repeating: UInt8(ascii: "v"), count: Workload.valueBytes)
         try value.withUnsafeBytes { value in
@@ -130,8 +146,6 @@ enum Cleaning {
             }
         }
         try producer.flush()
-        // Closed at once, so that the background does not begin here.
-        if isDue { try log.alterTopic("old", work.changes) }
         try log.close()
         let directory = path + "/old-0"
         return try FileManager.default.contentsOfDirectory(atPath: directory)
