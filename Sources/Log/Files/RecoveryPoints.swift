@@ -265,7 +265,9 @@ final class RecoveryPoints: Sendable {
 
     /// The slots without a partition that are not zeros.
     private static func tornFreeSlots(_ bytes: [UInt8], _ slots: [Slot]) -> Set<Int> {
-        let free = (0..<slotCount(in: bytes.count)).filter { $0 >= slots.count || slots[$0].key == nil }
+        let free = (0..<slotCount(in: bytes.count)).filter {
+            $0 >= slots.count || slots[$0].key == nil
+        }
         return Set(
             free.filter { index in
                 [0, 1].contains { copy in
