@@ -62,21 +62,25 @@ extension CommitLog {
     public func setPartitions(of name: String, to count: Int) throws -> Topic {
         try requireOwner("change the topic '\(name)'")
         try requirePartitionCount(count)
-        return try contents.withLock { contents in
-            try requireOpen(contents)
-            var topic = try known(name, contents)
-            guard count > topic.partitionCount else {
-                throw LogError(
-                    .invalidArgument,
-                    "the topic '\(name)' has \(counted(topic.partitionCount, "partition")); it can "
-                        + "be given more, not \(count)")
+        return try topicChanges.withLock { _ in
+            try contents.withLock { contents in
+                try requireOpen(contents)
+                var topic = try known(name, contents)
+                guard count > topic.partitionCount else {
+                    throw LogError(
+                        .invalidArgument,
+                        "the topic '\(name)' has \(counted(topic.partitionCount, "partition")); it can "
+                            + "be given more, not \(count)")
+                }
+                let added = (topic.partitionCount..<count).map {
+                    TopicPartition(name, PartitionID($0))
+                }
+                topic.partitionCount = count
+                var catalog = contents.catalog
+                catalog.put(topic)
+                try files.room.retrying { try make(added, of: topic, catalog, &contents) }
+                return topic
             }
-            let added = (topic.partitionCount..<count).map { TopicPartition(name, PartitionID($0)) }
-            topic.partitionCount = count
-            var catalog = contents.catalog
-            catalog.put(topic)
-            try files.room.retrying { try make(added, of: topic, catalog, &contents) }
-            return topic
         }
     }
 
@@ -112,13 +116,9 @@ extension CommitLog {
     /// room to note that it is gone. Throws `noSuchTopic` or `readOnly`.
     public func deleteTopic(_ name: String) throws {
         try requireOwner("delete the topic '\(name)'")
-        let (id, partitions) = try contents.withLock { contents in
-            try requireOpen(contents)
-            let topic = try known(name, contents)
-            return (topic.id, topic.partitions.compactMap { contents.partitions[$0] })
-        }
+        let (id, partitions) = try present(name)
         do {
-            try markDeleted(name, partitions)
+            try markDeleted(name)
         } catch let failure as LogError where failure.code == .noSpace {
             // If it is gone, what failed behind that is done at the next opening.
             guard contents.withLock({ $0.catalog.topics[name]?.id == id }) else { throw failure }
@@ -126,16 +126,25 @@ extension CommitLog {
                 // What stays for another reason leaves less room, and that is told below.
                 _ = Result { try partition.discardRecords { try noteStart(of: partition, $0) } }
             }
-            try markDeleted(name, partitions)
+            try markDeleted(name)
         }
     }
 
-    private func markDeleted(_ name: String, _ partitions: [Partition]) throws {
-        // Outside of the lock: whoever rewrites files there may wait for it. From here on nobody writes
-        // in directories that another topic of the name may be given.
-        for partition in partitions { partition.retire(true) }
-        do {
-            try topicChanges.withLock { _ in
+    private func present(_ name: String) throws -> (TopicID, [Partition]) {
+        try contents.withLock { contents in
+            try requireOpen(contents)
+            let topic = try known(name, contents)
+            return (topic.id, topic.partitions.compactMap { contents.partitions[$0] })
+        }
+    }
+
+    private func markDeleted(_ name: String) throws {
+        try topicChanges.withLock { _ in
+            // Nobody adds any meanwhile. Outside of the lock: whoever rewrites files there may wait for
+            // it. From here on nobody writes in directories that another topic of the name may be given.
+            let (_, partitions) = try present(name)
+            for partition in partitions { partition.retire(true) }
+            do {
                 try contents.withLock { contents in
                     try requireOpen(contents)
                     let topic = try known(name, contents)
@@ -145,15 +154,13 @@ extension CommitLog {
                     contents.catalog = catalog
                     for name in topic.partitions { contents.partitions[name] = nil }
                 }
-                // Gone from here on; what fails now is done before a topic is made, or at the next opening.
-                try finishDeletions()
-            }
-        } catch let failure as LogError where failure.code == .noSpace {
-            // The catalogue is as it was. (After any other failure nobody knows which one is there.)
-            if contents.withLock({ $0.catalog.topics[name] != nil }) {
+            } catch let failure as LogError where failure.code == .noSpace {
+                // The catalogue is as it was. (After any other failure nobody knows which one is there.)
                 for partition in partitions { partition.retire(false) }
+                throw failure
             }
-            throw failure
+            // Gone from here on; what fails now is done before a topic is made, or at the next opening.
+            try finishDeletions()
         }
     }
 

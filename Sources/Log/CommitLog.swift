@@ -27,7 +27,7 @@ public final class CommitLog: Sendable {
     public let access: Access
     let environment: LogEnvironment
     let contents: Mutex<Contents>
-    /// Held while a topic is made or deleted, with all that belongs to it. Before the groups' lock: they
+    /// Held while a topic is made, given partitions or deleted, with all that belongs to it. Before the groups' lock: they
     /// make their topic under theirs, but only while there is none, and then nothing here asks them.
     let topicChanges = Mutex(())
     let maintainer = Mutex<Maintainer?>(nil)

@@ -138,7 +138,8 @@ public final class GroupConsumer {
         }
         guard !offsets.isEmpty, let identity = membership.identity else { return }
         do {
-            try coordinator.commit(offsets, in: group, by: identity, acks: settings.acks)
+            try coordinator.commit(
+                offsets, in: group, by: identity, acks: settings.acks, isGone: reader.isDeleted)
         } catch let error as LogError where Self.isRefusal(error) {
             if case .lost = try membership.refused(error) { try lose() }
             throw error
@@ -210,7 +211,8 @@ public final class GroupConsumer {
         let offsets = uncommitted
         guard !offsets.isEmpty else { return }
         do {
-            try coordinator.commit(offsets, in: group, by: identity, acks: settings.acks)
+            try coordinator.commit(
+                offsets, in: group, by: identity, acks: settings.acks, isGone: reader.isDeleted)
             committed.merge(offsets.mapValues(\.offset)) { $1 }
         } catch let error as LogError where Self.isRefusal(error) {
             guard !membership.isBetweenGenerations || error.code == .unknownMember else { return }

@@ -189,4 +189,63 @@ struct ProducerTopicTests {
         }
         try log.withPartition { #expect($0.logEndOffset == Offset(8)) }
     }
+
+    /// Against an array for each partition: the short way and the long one, of topics in turn.
+    @Test(arguments: seeds(6))
+    func `whatever is sent to whichever topic is read as it was sent`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let directory = try TemporaryDirectory()
+        let log = try openOwner(directory.path)
+        var topics = [
+            try log.createTopic("a", partitions: 1), try log.createTopic("b", partitions: 1),
+            try log.createTopic("c", partitions: 3),
+        ]
+        var settings = ProducerSettings(acks: .written)
+        settings.batchBytes = [2000, 200_000][Int(seed % 2)]
+        settings.linger = seed % 3 == 0 ? .milliseconds(1) : nil
+        let producer = try Producer(log, settings)
+        var sent: [TopicPartition: [Entry]] = [:]
+        let times: [Int64] = [0, 1, -1, 1_700_000_000_000, .max, .min, -63, 64, 8191, 8192]
+        var chosen = 0
+        var time: Int64 = 5
+        for step in 0..<20_000 {
+            if .random(in: 0..<40, using: &random) == 0 {
+                chosen = .random(in: 0..<3, using: &random)
+            }
+            if .random(in: 0..<300, using: &random) == 0 {
+                time = times.randomElement(using: &random) ?? 0
+            }
+            if step == 12_000 { topics[1] = try log.setPartitions(of: "b", to: 2) }
+            if .random(in: 0..<3000, using: &random) == 0 { try producer.flush() }
+            let topic = topics[chosen]
+            let keyBytes = Int.random(in: -1...21, using: &random)
+            let valueBytes = [-1, 0, 1, 62, 63, 64, 65, 130].randomElement(using: &random) ?? 0
+            func bytes(_ count: Int) -> [UInt8]? {
+                count < 0 ? nil : (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ step) }
+            }
+            var entry = Entry(offset: 0, key: bytes(keyBytes), value: bytes(valueBytes))
+            entry.timestamp = time
+            if .random(in: 0..<50, using: &random) == 0 { entry.headers = [Header("h", [1])] }
+            let number =
+                entry.key.map { key in
+                    key.withUnsafeBytes {
+                        Partitioner.partition(
+                            forKey: $0, of: log.topics[chosen].partitionCount)
+                    }
+                } ?? PartitionID(0)
+            let isGiven = entry.key == nil && topic.partitionCount > 1
+            try producer.send(
+                entry.value, key: entry.key, to: topic, partition: isGiven ? number : nil,
+                timestamp: Timestamp(milliseconds: time), headers: entry.headers)
+            let name = TopicPartition(topic.name, number)
+            entry.offset = Int64(sent[name]?.count ?? 0)
+            sent[name, default: []].append(entry)
+        }
+        try producer.flush()
+        for (name, entries) in sent {
+            #expect(try log.partition(name).entries() == entries, "\(name), seed \(seed)")
+        }
+        withExtendedLifetime(producer) {}
+        try log.close()
+    }
 }

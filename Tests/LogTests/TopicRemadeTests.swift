@@ -103,4 +103,68 @@ struct TopicRemadeTests {
         #expect(try coordinator.committed(in: "g").isEmpty, "\(number)")
         withExtendedLifetime(log) {}
     }
+
+    @Test func `a group's member that holds the one before commits nothing for the next`() throws {
+        let log = try TestLog()
+        try log.withOwner { log, partition in
+            try partition().append("x")
+            try partition().append("y")
+            var settings = GroupConsumerSettings()
+            settings.offsetReset = .earliest
+            let member = try GroupConsumer(log, group: "g", topics: ["t"], settings: settings)
+            var count = 0
+            while count < 2 { _ = try member.poll(timeout: .zero) { _, _ in count += 1 } }
+            try Self.remake(log)
+            try member.commit()
+            #expect(try log.groupCoordinator().committed(in: "g").isEmpty)
+            try member.close()
+            #expect(try log.groupCoordinator().committed(in: "g").isEmpty)
+        }
+    }
+
+    /// Has the first deletion find no room, and calls `body` when that makes some.
+    private final class FullDisk: FileSystemObserver {
+        private let state = Mutex<(isArmed: Bool, body: (@Sendable () throws -> Void)?)>(
+            (false, nil))
+
+        func arm(_ body: @escaping @Sendable () throws -> Void) {
+            state.withLock { $0 = (true, body) }
+        }
+
+        func willPerform(_ operation: FileOperation) throws {
+            switch operation {
+            case .create(let path) where path.hasSuffix("/topics.tmp"):
+                let isArmed = state.withLock { state in
+                    defer { state.isArmed = false }
+                    return state.isArmed
+                }
+                if isArmed { throw LogError(.noSpace, "the disk is full") }
+            case .rename(_, let path) where path.hasSuffix(".deleted"):
+                let body = state.withLock { state in
+                    defer { state.body = nil }
+                    return state.body
+                }
+                try body?()
+            default: break
+            }
+        }
+    }
+
+    @Test func `a partition that is added while its topic is deleted takes nothing more`() throws {
+        let log = try TestLog()
+        let disk = FullDisk()
+        let owner = try log.open(FileSystem(observer: disk))
+        try owner.partition(TestLog.name).append("a")
+        let added = Mutex<Partition?>(nil)
+        disk.arm {
+            try owner.setPartitions(of: "t", to: 2)
+            let partition = try owner.partition(TopicPartition("t", PartitionID(1)))
+            added.withLock { $0 = partition }
+        }
+        try owner.deleteTopic("t")
+        let partition = try #require(added.withLock { $0 })
+        let error = #expect(throws: LogError.self) { try partition.append("lost") }
+        #expect(error?.code == .noSuchTopic)
+        try owner.close()
+    }
 }

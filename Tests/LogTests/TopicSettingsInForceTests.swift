@@ -214,4 +214,19 @@ struct TopicSettingsInForceTests {
         let attributes = try log.batches().map { $0.attributes & 0b111 }
         #expect(attributes.prefix(2) == [4, 1], "the second was not written anew")
     }
+
+    // MARK: What readers would not decompress
+
+    private static let tooLarge = [UInt8](
+        repeating: 7, count: Limits.decompressedBatchBytesMax)
+
+    @Test func `a batch that readers would not decompress is stored as it came`() throws {
+        try alter(("max.message.bytes", "200000000"), ("compression.type", "lz4"))
+        try log.withOwner { log, partition in
+            let producer = Producer(log)
+            try producer.send(Self.tooLarge, key: nil, to: try log.topic("t"))
+            try producer.flush()
+            #expect(try partition().entries().map { $0.value?.count } == [Self.tooLarge.count])
+        }
+    }
 }

@@ -160,7 +160,10 @@ final class BatchCleaner {
         }
         let byteCount = pointer - memory.pointer
         precondition(byteCount <= memory.count, "the room was computed wrongly")
-        let codec = header.isControl ? .none : try topicCodec ?? header.codec
+        let isTooLarge =
+            byteCount - BatchHeader.byteCount > Limits.decompressedBatchBytesMax
+        // Neither markers nor what readers would not decompress.
+        let codec = header.isControl || isTooLarge ? .none : try topicCodec ?? header.codec
         let (start, wholeCount) = try compress(byteCount, with: codec)
         copyHeader(header, batch, codec, horizon: horizon, latest: latest, to: start)
         return .replace(Self.finish(start, byteCount: wholeCount, recordsCount: count))

@@ -123,9 +123,11 @@ package final class GroupCoordinator: Sendable {
     /// flush the outcome is unknown; any other error has changed nothing. Throws `unknownMember`,
     /// `illegalGeneration`, `rebalanceInProgress`, `groupNotEmpty` (no member given, but the group has
     /// some), `invalidArgument`, and what writing throws.
+    /// - Parameter isGone: Whether a partition is one of a topic that was deleted: its position is left out,
+    ///   for it would be taken for one in the next topic of the name.
     package func commit(
         _ offsets: [TopicPartition: CommittedOffset], in group: String, by member: MemberIdentity?,
-        acks: Acks = .flushed
+        acks: Acks = .flushed, isGone: (TopicPartition) -> Bool = { _ in false }
     ) throws {
         try Self.validate(group)
         for (partition, committed) in offsets
@@ -138,6 +140,8 @@ package final class GroupCoordinator: Sendable {
         if acks == .flushed { try GroupStore.flushInputs(offsets, in: log) }
         let written = try perform(in: group, makesGroup: member == nil) { _, current, now in
             try current.machine.requireCommit(member, at: now)
+            // Under the lock: what is deleted from here on is forgotten by `topicDeleted`.
+            let offsets = offsets.filter { !isGone($0.key) }
             guard !offsets.isEmpty else { return (Partition?.none, []) }
             let records = offsets.sorted { TopicPartition.isBefore($0.key, $1.key) }.map {
                 (OffsetsKey.offset(group: group, $0.key), Optional($0.value.encoded))

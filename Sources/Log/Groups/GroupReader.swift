@@ -71,6 +71,11 @@ final class GroupReader {
         return partition.leaderEpoch(at: Offset(offset.rawValue - 1))
     }
 
+    /// Its topic was deleted, though there may be another one of the name.
+    func isDeleted(_ name: TopicPartition) -> Bool {
+        cursor(of: name)?.partition.isDeleted ?? false
+    }
+
     private func cursor(of name: TopicPartition) -> PartitionCursor? {
         held.first { $0.name == name }?.cursor
     }

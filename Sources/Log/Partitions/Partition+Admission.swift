@@ -23,7 +23,10 @@ extension Partition {
             defer { withExtendedLifetime(reader) {} }
             let records = try reader.records(of: batch, header)
             if settings.requiresKeys { try requireKeys(records, header) }
-            guard let codec, isOther else { return nil }
+            // What readers would not decompress stays as it is.
+            guard let codec, isOther,
+                codec == .none || records.count <= Limits.decompressedBatchBytesMax
+            else { return nil }
             let recoded = RecodedBatch(header, batch, records, codec)
             guard let recoded, recoded.bytes.count > settings.batchBytesMax else { return recoded }
             // One that fits only as it is stays so.

@@ -254,7 +254,8 @@ final class ProducerBuffers {
 
     /// Where it throws the batch is as it was, to be written again; one that never can be is given up.
     private func write(_ target: ProducerTarget) throws {
-        open.pointee = OpenBatch()
+        // Of a shared producer it is empty, and read beside this.
+        if !isShared { open.pointee = OpenBatch() }
         let builder = target.builder
         let count = builder.recordCount
         do {
