@@ -8,12 +8,14 @@ package enum Limits {
     package static let inputChunkBytes = 256 * 1024
     /// Bytes gathered before they are written to standard output: what a pipe holds.
     package static let outputChunkBytes = 64 * 1024
-    /// Bytes of key and value of the largest record: the log's largest batch without what encodes a
-    /// batch of one record (61 bytes of header, at most 32 of the record's lengths and deltas).
-    package static let recordBytesMax = StreamJobsLog.Limits.batchBytesMax - 128
     /// Bytes of a line or of a CSV row at which reading gives up: as JSON or as it is, it could not be a
     /// record any more. A quote that is never closed must not fill the memory.
     package static let rowBytesMax = 4 * 1024 * 1024
+    /// The same for a topic whose `max.message.bytes` is `batchBytesMax`. As JSON a row is no shorter but
+    /// for its quotes and for NA, which becomes null; a line has separators that its record has not.
+    package static func rowBytesMax(batchBytesMax: Int) -> Int {
+        max(rowBytesMax, 2 * batchBytesMax)
+    }
     /// A record that was sent is on the disk after so long, also while others keep coming.
     package static let flushInterval = Duration.seconds(1)
 

@@ -1,5 +1,6 @@
 // Groups looked at and changed from outside, by the owner and beside it.
 
+import Glibc
 import StreamJobsLog
 import TestSupport
 import Testing
@@ -115,6 +116,22 @@ struct GroupAdminTests {
         #expect(try observer.groups.list().map(\.memberCount) == [0])
         _ = try observer.groups.resetOffsets(
             of: "g", partitions: [log.partition(0)], to: .earliest, dryRun: true)
+    }
+
+    @Test func `a process that has ended owns nothing, also before its parent has asked how`()
+        throws
+    {
+        try log.fill(1)
+        let member = try log.member()
+        try settle([member], holding: 2)
+        let observer = try log.observer()
+        var pid: pid_t = 0
+        try #require(posix_spawn(&pid, "/bin/true", nil, nil, [nil], nil) == 0)
+        defer { _ = waitpid(pid, nil, 0) }
+        var info = siginfo_t()
+        try #require(waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) == 0)
+        try log.pretendOwner(pid: pid)
+        #expect(try observer.groups.describe("g").state == .empty)
     }
 
     @Test func `a reset may make a group, for partitions that are named`() throws {

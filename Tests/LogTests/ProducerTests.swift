@@ -75,6 +75,33 @@ struct ProducerTests {
         }
     }
 
+    @Test func `whether a record has room is known to the byte before it is sent`() throws {
+        try log.withOwner { log, _ in
+            var settings = TopicSettings()
+            settings.batchBytesMax = 200
+            let topic = try log.createTopic("small", partitions: 1, settings: settings)
+            var sentences: Set<String> = []
+            for key in [nil, [], [UInt8](repeating: 1, count: 70)] as [[UInt8]?] {
+                for headers in [[], [Header("h", [1]), Header("h", nil)]] {
+                    for count in 0..<150 {
+                        let value = [UInt8](repeating: 2, count: count)
+                        let producer = Producer(log, acks: .written)
+                        let known = Result {
+                            try BatchBuilder.requireRoom(
+                                key: key, value: value, headers: headers, in: topic)
+                        }
+                        let sent = Result {
+                            try producer.send(value, key: key, to: topic, headers: headers)
+                        }
+                        #expect("\(known)" == "\(sent)")
+                        if case .failure(let error) = known { sentences.insert("\(error)") }
+                    }
+                }
+            }
+            #expect(sentences.count > 10)
+        }
+    }
+
     @Test func `null keys are spread over the partitions, a batch each`() throws {
         try log.withOwner { log, _ in
             let topic = try log.createTopic("many", partitions: 3)

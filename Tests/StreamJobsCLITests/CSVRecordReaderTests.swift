@@ -92,12 +92,6 @@ struct CSVRecordReaderTests {
         #expect(problem("t,v\nNA,1\n", timestamp: "t").contains("'NA' in the column 't'"))
     }
 
-    @Test func `a record that the log would not take is refused with its line`() {
-        let text =
-            "a\nx\n" + String(repeating: "x", count: StreamJobsCLI.Limits.recordBytesMax) + "\n"
-        #expect(problem(text).hasPrefix("test.csv line 3: a record of "))
-    }
-
     @Test func `Foundation reads every object as it was meant`() throws {
         var generator = SeededGenerator.seeded()
         let fields = [

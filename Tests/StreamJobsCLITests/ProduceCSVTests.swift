@@ -37,6 +37,40 @@ struct ProduceCSVTests {
         #expect(shell.errors.split(separator: "\n").count == 1)
     }
 
+    @Test func `nothing of a file is sent where the topic would not take one of its records`()
+        async throws
+    {
+        let value = String(repeating: "x", count: 300)
+        _ = try directory.file("f.csv", Array("v\nshort\n\(value)\n".utf8))
+        let shell = try await Shell.run(
+            """
+            jobrunner topics create t --config max.message.bytes=200 > created
+            jobrunner produce t --csv f.csv; echo $?
+            jobrunner consume t --from-beginning --until-end | wc -l
+            """, in: directory)
+        #expect(shell.lines == ["65", "0"])
+        #expect(
+            shell.errors.hasPrefix(
+                "error: f.csv line 3: a record of 317 bytes is over the limit of 139 bytes of the topic"
+            ), "\(shell.errors)")
+        #expect(!shell.errors.contains("written"))
+    }
+
+    @Test(
+        "lines and rows are as long as the topic's max.message.bytes lets them be",
+        arguments: ["f.txt", "--csv f.txt"])
+    func longRecord(input: String) async throws {
+        let value = String(repeating: "x", count: 5_000_000)
+        _ = try directory.file("f.txt", Array("v\n\(value)\n".utf8))
+        let shell = try await Shell.run(
+            """
+            jobrunner topics create t --config max.message.bytes=6000000 > created
+            jobrunner produce t \(input) 2> progress; echo $?
+            jobrunner consume t --from-beginning --until-end | tail -n 1 | grep -o x | wc -l
+            """, in: directory)
+        #expect(shell.lines == ["0", "5000000"], "\(shell.errors)")
+    }
+
     @Test func `a record just under the limit goes through`() async throws {
         let value = String(repeating: "x", count: 1_048_400)
         _ = try directory.file("f.csv", Array("v\n\(value)\n".utf8))

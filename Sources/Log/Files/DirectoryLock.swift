@@ -32,7 +32,22 @@ final class DirectoryLock: Sendable {
         guard let text = try files.text(of: directory + "/.lock"),
             let pid = text.split(separator: "\n").first.flatMap({ pid_t($0) }), pid > 0
         else { return false }
-        return kill(pid, 0) == 0 || errno == EPERM
+        return (kill(pid, 0) == 0 || errno == EPERM) && !isDefunct(pid, in: files)
+    }
+
+    /// Whether the process has ended and its parent has not asked how: in a container whose first process
+    /// never asks that lasts, but its lock is gone. False where /proc does not tell.
+    private static func isDefunct(_ pid: pid_t, in files: FileSystem) -> Bool {
+        // "pid (name) state …", and the name may hold parentheses itself.
+        let path = "/proc/\(pid)/stat"
+        // The process may go at any moment, and what is asked for only makes a sentence better.
+        guard let file = try? File(path, .readOnly, in: files) else { return false }
+        // Such a file has no size; the state is in its first line.
+        let text = [UInt8](unsafeUninitializedCapacity: 512) { buffer, initialized in
+            initialized = (try? file.read(into: UnsafeMutableRawBufferPointer(buffer), at: 0)) ?? 0
+        }
+        guard let end = text.lastIndex(of: UInt8(ascii: ")")) else { return false }
+        return text[end...].dropFirst(2).first == UInt8(ascii: "Z")
     }
 
     // Closing would leave the lock to a child that this process has forked and that has not yet got to

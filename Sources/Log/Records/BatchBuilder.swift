@@ -110,6 +110,17 @@ package final class BatchBuilder {
                 + "\(BatchHeader.byteCount) for a batch's header); raise that, or split the record")
     }
 
+    /// Throws `recordTooLarge`, as sending it to `topic` would, for a record that is too large for a batch
+    /// of its own.
+    package static func requireRoom(
+        key: [UInt8]?, value: [UInt8]?, headers: [Header] = [], in topic: Topic
+    ) throws {
+        let bytes = BatchWriter.loneByteCount(key?.count ?? -1, value?.count ?? -1, headers)
+        let limit = topic.settings.builderBytesMax - BatchHeader.byteCount
+        guard bytes > limit else { return }
+        throw refusal(of: BatchWriter.tooLarge(bytes, limit: limit), by: topic.name)
+    }
+
     package func reset() {
         sealedBytes = nil
         writer.reset()

@@ -156,9 +156,8 @@ package struct BatchWriter {
         let keyCount = key.map { $0.count } ?? -1
         let valueCount = value.map { $0.count } ?? -1
         let bodyCount =
-            1 + Varint.byteCount(timestampDelta) + Varint.byteCount(Int64(recordCount))
-            + Varint.byteCount(Int64(keyCount)) + Swift.max(0, keyCount)
-            + Varint.byteCount(Int64(valueCount)) + Swift.max(0, valueCount) + headerBytes
+            Varint.byteCount(timestampDelta) + Varint.byteCount(Int64(recordCount))
+            + Self.contentByteCount(keyCount, valueCount, headerBytes: headerBytes)
         let end = byteCount + Varint.byteCount(Int64(bodyCount)) + bodyCount
         if end > capacity { try grow(to: end) }
         var pointer = state.pointee.memory + byteCount
@@ -182,15 +181,30 @@ package struct BatchWriter {
         return pointer
     }
 
+    /// Bytes of a record's attributes, key, value and headers. A count is -1 for null.
+    @inline(__always)
+    private static func contentByteCount(_ keyCount: Int, _ valueCount: Int, headerBytes: Int)
+        -> Int
+    {
+        1 + Varint.byteCount(Int64(keyCount)) + Swift.max(0, keyCount)
+            + Varint.byteCount(Int64(valueCount)) + Swift.max(0, valueCount) + headerBytes
+    }
+
+    /// Bytes of a record that is alone in its batch: both deltas are 0 and take a byte each.
+    static func loneByteCount(_ keyCount: Int, _ valueCount: Int, _ headers: [Header]) -> Int {
+        let headerBytes = headers.reduce(Varint.byteCount(Int64(headers.count))) {
+            $0 + $1.byteCount
+        }
+        let bodyCount = 2 + contentByteCount(keyCount, valueCount, headerBytes: headerBytes)
+        return Varint.byteCount(Int64(bodyCount)) + bodyCount
+    }
+
     /// Makes room for a batch of `bytes`.
     @inline(never)
     private func grow(to bytes: Int) throws {
         let bytesMax = state.pointee.bytesMax
         guard bytes <= bytesMax else {
-            throw LogError(
-                .recordTooLarge,
-                "a record of \(bytes - byteCount) bytes is over the limit of "
-                    + "\(bytesMax - byteCount) bytes")
+            throw Self.tooLarge(bytes - byteCount, limit: bytesMax - byteCount)
         }
         let capacity = Swift.min(Swift.max(state.pointee.capacity * 2, bytes), bytesMax)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
@@ -199,5 +213,10 @@ package struct BatchWriter {
         state.pointee.memory = larger
         state.pointee.capacity = capacity
         setShortEnd()
+    }
+
+    static func tooLarge(_ bytes: Int, limit: Int) -> LogError {
+        LogError(
+            .recordTooLarge, "a record of \(bytes) bytes is over the limit of \(limit) bytes")
     }
 }

@@ -20,7 +20,13 @@ package struct CSVReader {
     private var fieldEnds: [Int] = []
     private var hasOnlyASCII = true
 
-    package init(_ source: any ByteSource) { self.source = source }
+    private let rowBytesMax: Int
+
+    /// - Parameter rowBytesMax: Bytes of a row at which reading gives up.
+    package init(_ source: any ByteSource, rowBytesMax: Int = Limits.rowBytesMax) {
+        self.source = source
+        self.rowBytesMax = rowBytesMax
+    }
 
     /// The text of a field, quotes taken off. Valid UTF-8.
     package func field(_ index: Int) -> ArraySlice<UInt8> {
@@ -87,9 +93,9 @@ package struct CSVReader {
     }
 
     private mutating func keep(_ range: Range<Int>) throws {
-        guard fields.count + range.count <= Limits.rowBytesMax else {
+        guard fields.count + range.count <= rowBytesMax else {
             throw error(
-                "the row is longer than \(Limits.rowBytesMax / 1024 / 1024) MiB; is there a quote "
+                "the row is longer than \(rowBytesMax / 1024 / 1024) MiB; is there a quote "
                     + "that is never closed?")
         }
         let bytes = buffer[range]

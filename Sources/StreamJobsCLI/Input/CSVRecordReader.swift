@@ -15,7 +15,8 @@ package struct CSVColumns {
     }
 }
 
-/// Reads records one after another. Everything that can be wrong with a row is found by reading it.
+/// Reads records one after another. Everything that can be wrong with a row as
+/// such is found by reading it.
 package struct CSVRecordReader {
     private var rows: CSVReader
     private let columns: [String]
@@ -33,8 +34,10 @@ package struct CSVRecordReader {
 
     /// Reads the names of the columns. Throws `badInput` where one is named twice, or one that is asked for
     /// is not there.
-    package init(_ source: any ByteSource, columns wanted: CSVColumns) throws {
-        rows = CSVReader(source)
+    package init(
+        _ source: any ByteSource, columns wanted: CSVColumns, rowBytesMax: Int = Limits.rowBytesMax
+    ) throws {
+        rows = CSVReader(source, rowBytesMax: rowBytesMax)
         guard try rows.next() else {
             throw CommandError.badInput(
                 "\(source.name) is empty: its first line must name the columns")
@@ -74,12 +77,6 @@ package struct CSVRecordReader {
         readValue()
         readKey()
         try readTimestamp()
-        let byteCount = value.count + (key?.count ?? 0)
-        guard byteCount <= Limits.recordBytesMax else {
-            throw rows.error(
-                "a record of \(byteCount) bytes is over the limit of \(Limits.recordBytesMax) bytes"
-            )
-        }
         return true
     }
 

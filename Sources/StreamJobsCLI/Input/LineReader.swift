@@ -11,8 +11,13 @@ package struct LineReader {
     /// Behind this there may be a line's end.
     private var searched = 0
     private var lineEnd: Int?
+    private let lineBytesMax: Int
 
-    package init(_ source: any ByteSource) { self.source = source }
+    /// - Parameter lineBytesMax: Bytes of a line at which reading gives up.
+    package init(_ source: any ByteSource, lineBytesMax: Int = Limits.rowBytesMax) {
+        self.source = source
+        self.lineBytesMax = lineBytesMax
+    }
 
     /// A whole line is at hand: `next` will not read.
     package mutating func hasLine() -> Bool {
@@ -27,10 +32,11 @@ package struct LineReader {
     /// line that could be no record, and what reading throws.
     package mutating func next() throws -> ArraySlice<UInt8>? {
         while !hasLine() {
-            guard buffer.count - position <= Limits.rowBytesMax else {
+            guard buffer.count - position <= lineBytesMax else {
                 throw CommandError.badInput(
-                    "\(source.name) line \(count + 1): a record of more than \(Limits.rowBytesMax) "
-                        + "bytes is over the limit of \(Limits.recordBytesMax) bytes")
+                    "\(source.name) line \(count + 1): the line is longer than \(lineBytesMax) bytes, "
+                        + "too long for a record of the topic; raise its max.message.bytes, or split "
+                        + "the line")
             }
             buffer.removeFirst(position)
             searched -= position

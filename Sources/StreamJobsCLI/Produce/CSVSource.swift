@@ -24,8 +24,8 @@ struct CSVSource {
 
     private func sendTable(to writer: TopicWriter) throws {
         var table = RecordTable()
-        try forEachRecord { record in
-            try writer.requireKey(record.key, from: place(record.line))
+        try forEachRecord(writer.rowBytesMax) { record in
+            try writer.check(record.value, key: record.key, from: place(record.line))
             table.append(
                 value: record.value, key: record.key, timestamp: record.timestamp,
                 line: record.line)
@@ -42,13 +42,13 @@ struct CSVSource {
 
     private func sendTwice(to writer: TopicWriter) throws {
         var count = 0
-        try forEachRecord { record in
-            try writer.requireKey(record.key, from: place(record.line))
+        try forEachRecord(writer.rowBytesMax) { record in
+            try writer.check(record.value, key: record.key, from: place(record.line))
             count += 1
         }
         writer.total = count
         try file.rewind()
-        try forEachRecord { record in
+        try forEachRecord(writer.rowBytesMax) { record in
             try writer.send(
                 record.value, key: record.key, timestamp: record.timestamp, from: place(record.line)
             )
@@ -57,8 +57,10 @@ struct CSVSource {
 
     private func place(_ line: Int) -> String { "\(file.name) line \(line)" }
 
-    private func forEachRecord(_ body: (CSVRecordReader) throws -> Void) throws {
-        var reader = try CSVRecordReader(file, columns: columns)
+    private func forEachRecord(
+        _ rowBytesMax: Int, _ body: (CSVRecordReader) throws -> Void
+    ) throws {
+        var reader = try CSVRecordReader(file, columns: columns, rowBytesMax: rowBytesMax)
         while try reader.next() { try body(reader) }
     }
 }

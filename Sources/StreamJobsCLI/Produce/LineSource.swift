@@ -79,7 +79,7 @@ package struct LineSource {
 
     /// Sends all lines. What has come is on the disk before more is waited for.
     func send(to writer: TopicWriter) throws {
-        var lines = LineReader(source)
+        var lines = LineReader(source, lineBytesMax: writer.rowBytesMax)
         while true {
             if !lines.hasLine(), !source.isReady { try writer.flush() }
             guard let line = try lines.next() else { return }
@@ -91,7 +91,7 @@ package struct LineSource {
     }
 
     /// Key and value: what is before the first separator and behind it. Throws `badInput` with the line's
-    /// number, where there is none or where it is too large for a record.
+    /// number where there is none.
     package func split(_ line: ArraySlice<UInt8>, number: Int) throws -> (
         key: [UInt8]?, value: [UInt8]
     ) {
@@ -99,15 +99,8 @@ package struct LineSource {
         return (record.key, record.value ?? [])
     }
 
-    /// The line's record. Throws `badInput` with the line's number, where a separator is missing or where
-    /// it is too large for a record.
+    /// The line's record. Throws `badInput` with the line's number where a separator is missing.
     package func record(_ line: ArraySlice<UInt8>, number: Int) throws -> LineRecord {
-        guard line.count <= Limits.recordBytesMax else {
-            throw refusal(
-                number,
-                "a record of \(line.count) bytes is over the limit of \(Limits.recordBytesMax) bytes"
-            )
-        }
         var record = LineRecord(key: format.key)
         var rest = line
         if let delimiter = format.headersDelimiter {

@@ -53,9 +53,24 @@ final class TopicWriter {
         if ContinuousClock.now - lastFlush >= Limits.flushInterval { try flush() }
     }
 
+    /// Bytes of a line or of a row at which it could not be a record of the topic any more.
+    var rowBytesMax: Int {
+        Limits.rowBytesMax(batchBytesMax: topic.settings.batchBytesMax)
+    }
+
+    /// Throws `badInput` for a record that the topic would not take: what `send` would throw.
+    func check(_ value: [UInt8]?, key: [UInt8]?, from place: @autoclosure () -> String) throws {
+        try requireKey(key, from: place())
+        do {
+            try BatchBuilder.requireRoom(key: key, value: value, headers: headers, in: topic)
+        } catch let error as LogError where error.code == .recordTooLarge {
+            throw CommandError.badInput("\(place()): \(error)")
+        }
+    }
+
     /// Throws `badInput` for a null key where the topic needs one: the log would name the record's place
     /// in its batch.
-    func requireKey(_ key: [UInt8]?, from place: @autoclosure () -> String) throws {
+    private func requireKey(_ key: [UInt8]?, from place: @autoclosure () -> String) throws {
         guard key == nil, topic.settings.cleanupPolicy.contains(.compact) else { return }
         throw CommandError.badInput(
             "\(place()): the record has no key, but the topic '\(topic.name)' is compacted "
