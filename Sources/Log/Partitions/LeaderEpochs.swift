@@ -71,7 +71,7 @@ struct LeaderEpochs {
     mutating func advance(
         past known: Int32, at start: Offset, in directory: String, _ files: FileSystem
     ) throws {
-        let noted = isInFile ? current : known
+        let noted = isInFile ? current : max(current, known)
         append(max(current, known) + 1, start)
         try writeIfRoom(noted, to: directory, files)
     }

@@ -31,6 +31,14 @@ struct ReadPlan {
 }
 
 extension Partition {
+    /// The file that holds `offset`, or would.
+    func path(ofSegmentWith offset: Offset) -> String {
+        let segment = state.withLock { state in
+            state.segments.last { $0.baseOffset <= offset } ?? state.active
+        }
+        return segment.path()
+    }
+
     /// Nil if there is nothing at or behind `offset` yet. Throws `offsetOutOfRange` for one that is not
     /// there and never will be.
     func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {

@@ -240,7 +240,11 @@ package final class PartitionCursor {
     }
 
     private func damaged(_ damage: MalformedBatch) -> LogError {
-        LogError(.corrupted, "\(partition.name) is damaged near offset \(position): \(damage)")
+        LogError(
+            .corrupted,
+            "\(partition.name) is damaged near offset \(position), in "
+                + "\(partition.path(ofSegmentWith: position)): \(damage); 'log verify' names the byte; put "
+                + "the file back from a copy, or read on behind it")
     }
 
     private func isAborted(_ header: BatchHeader) -> Bool {

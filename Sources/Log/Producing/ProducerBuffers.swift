@@ -61,8 +61,9 @@ final class ProducerBuffers {
     ) throws {
         // There are no slots yet, or the topic was given more partitions.
         if lastTopic != topic.id || lastSlots.count < topic.partitionCount { selectTopic(topic) }
-        let number =
-            lastIsSingle && partition == nil ? 0 : choosePartition(key, topic, partition)
+        let (number, isFree) =
+            lastIsSingle && partition == nil
+            ? (0, key == nil) : choosePartition(key, topic, partition)
         if headers.isEmpty, number < lastSlots.count, let writer = lastSlots[number].writer,
             key != nil || !lastSlots[number].requiresKeys,
             writer.appendShort(key: key, value: value, timestamp: timestamp ?? .now())
@@ -72,21 +73,18 @@ final class ProducerBuffers {
             }
             return
         }
-        try sendSlowly(value, key, topic, partition, number, timestamp, headers)
+        try sendSlowly(value, key, topic, number, isFree, timestamp, headers)
     }
 
     /// Begins a batch, writes a full one, or takes headers along.
     @inline(never)
     private func sendSlowly(
         _ value: UnsafeRawBufferPointer?, _ key: UnsafeRawBufferPointer?, _ topic: Topic,
-        _ partition: PartitionID?, _ number: Int, _ timestamp: Timestamp?, _ headers: [Header]
+        _ number: Int, _ isFree: Bool, _ timestamp: Timestamp?, _ headers: [Header]
     ) throws {
         guard let state = topics[topic.id] else { preconditionFailure("no topic was selected") }
         var number = number
         var target = try state.target(number, log)
-        let isFree =
-            partition == nil
-            && (settings.partitioner.choose.map { $0(key, topic) == nil } ?? (key == nil))
         let size =
             (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.byteCount }
         if !target.builder.isEmpty,
@@ -149,17 +147,19 @@ final class ProducerBuffers {
         return failures
     }
 
+    /// A partition, and whether the record may go to any other as well. A user's partitioner is asked once:
+    /// it may count.
     private func choosePartition(
         _ key: UnsafeRawBufferPointer?, _ topic: Topic, _ given: PartitionID?
-    ) -> Int {
-        if let given { return Int(given.rawValue) }
+    ) -> (Int, isFree: Bool) {
+        if let given { return (Int(given.rawValue), false) }
         if let choose = settings.partitioner.choose {
-            if let chosen = choose(key, topic) { return Int(chosen.rawValue) }
+            if let chosen = choose(key, topic) { return (Int(chosen.rawValue), false) }
         } else if let key {
-            return Int(Partitioner.partition(forKey: key, of: lastSlots.count).rawValue)
+            return (Int(Partitioner.partition(forKey: key, of: lastSlots.count).rawValue), false)
         }
         guard let state = topics[topic.id] else { preconditionFailure("no topic was selected") }
-        return state.sticky ?? state.nextSticky()
+        return (state.sticky ?? state.nextSticky(), true)
     }
 
     private func selectTopic(_ topic: Topic) {
