@@ -73,7 +73,7 @@ def compare(found, needed, allowed, what):
 def written_count(run, sent):
     """How many of the records sent an error says are written."""
     partly = re.search(r"only (\d+) of the \d+ records? before it", run.sentence)
-    wholly = re.search(r"the (\d+) records? before it (?:is|are) written", run.sentence)
+    wholly = re.search(r"(?<!none of )the (\d+) records? before it (?:is|are) written", run.sentence)
     return sent if run.code == 0 else int((partly or wholly or ["", 0])[1])
 
 
