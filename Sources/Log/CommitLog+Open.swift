@@ -237,9 +237,14 @@ extension CommitLog {
     }
 
     /// Does what is due of retention and compaction, for a second at most; flushes everything, notes that the
-    /// stop was clean and gives the directory free. Writing is refused afterwards. Throws what flushing throws: then the next open takes the stop for a crash.
+    /// stop was clean and gives the directory free. Writing is refused afterwards. Any thread may call; the
+    /// second call does nothing. Throws what flushing throws: then the next open takes the stop for a crash.
     public func close() throws {
         guard access == .owner else { return }
+        try closing.withLock { _ in try closeOnce() }
+    }
+
+    private func closeOnce() throws {
         stopMaintainer(grace: environment.options.closingWork)
         let partitions = contents.withLock { contents in
             defer { contents.isClosed = true }

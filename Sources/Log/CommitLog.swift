@@ -31,6 +31,8 @@ public final class CommitLog: Sendable {
     /// make their topic under theirs, but only while there is none, and then nothing here asks them.
     let topicChanges = Mutex(())
     let maintainer = Mutex<Maintainer?>(nil)
+    /// Held by `close`: whoever calls it beside another returns when the log is closed as well.
+    let closing = Mutex(())
     /// Made with the owner's first use of a transaction, and of a consumer group.
     let transactionCoordinators = Mutex<TransactionCoordinator?>(nil)
     let groupCoordinators = Mutex<GroupCoordinator?>(nil)

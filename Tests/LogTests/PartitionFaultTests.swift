@@ -47,6 +47,17 @@ struct PartitionFaultTests {
         #expect(!FileManager.default.fileExists(atPath: log.directory.path + "/clean-shutdown"))
     }
 
+    @Test func `threads that close at once all return from a closed log`() throws {
+        let owner = try CommitLog.open(log.directory.path, as: .owner)
+        try owner.partition(TestLog.name).append("a")
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+            do { try owner.close() } catch { failures.withLock { $0.append("\(error)") } }
+        }
+        #expect(failures.withLock { $0 } == [])
+        #expect(try log.withPartition { try $0.values() } == ["a"])
+    }
+
     /// The kernel writes up to the limit, then refuses: a short write and an error in one.
     @Test func `a write that fails half-way is cut back, and the partition refuses more`()
         async throws

@@ -48,6 +48,7 @@ extension Partition {
         guard state.withLock({ $0.leaderEpochs.isPending }) else { return }
         try maintenance.withLock { _ in
             var epochs = try state.withLock { state in
+                try requireWritable(state)
                 try requireTopic(state)
                 return state.leaderEpochs
             }

@@ -180,8 +180,14 @@ extension Partition {
             state.isClosed = true
             return state.active
         }
-        try active.releaseRoom()
-        try noteLeaderEpoch()
-        try checkpoint()
+        do {
+            try active.releaseRoom()
+            try noteLeaderEpoch()
+            try checkpoint()
+        } catch let failure as LogError {
+            // The directory may have another owner from here on: a flush that comes late changes nothing.
+            state.withLock { $0.failure = $0.failure ?? failure }
+            throw failure
+        }
     }
 }
