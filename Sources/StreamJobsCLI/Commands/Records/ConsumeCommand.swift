@@ -3,7 +3,7 @@
 import ArgumentParser
 import StreamJobsLog
 
-struct ConsumeCommand: ParsableCommand {
+struct ConsumeCommand: CheckedCommand {
     static let configuration = CommandConfiguration(
         commandName: "consume", abstract: "Prints the records of a topic.",
         usage: """
@@ -82,8 +82,8 @@ struct ConsumeCommand: ParsableCommand {
 
     private var topic: String { topicOption.topic ?? first ?? "" }
 
-    func validate() throws {
-        guard (topicOption.topic == nil) != (first == nil) else { throw TopicOption.notOnce }
+    func check() throws {
+        try topicOption.check(first)
         if let maxMessages, maxMessages < 0 {
             throw ValidationError("--max-messages is a number from 0, not \(maxMessages)")
         }
@@ -155,17 +155,6 @@ struct ConsumeCommand: ParsableCommand {
         if untilEnd { try consumer.stopAtEnd() }
         try printer.print(from: consumer, untilEnd: untilEnd)
     }
-}
-
-/// The topic's name as Kafka's console tools and kcat have it.
-struct TopicOption: ParsableArguments {
-    @Option(
-        name: [.customShort("t", allowingJoined: true), .long],
-        help: ArgumentHelp("The same as TOPIC, as in Kafka's tools and kcat.", valueName: "topic"))
-    var topic: String?
-
-    static let notOnce = ValidationError(
-        "name the topic once: as the first argument or with --topic")
 }
 
 /// `--isolation`.
