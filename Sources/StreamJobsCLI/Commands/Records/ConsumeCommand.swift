@@ -9,7 +9,7 @@ struct ConsumeCommand: CheckedCommand {
         usage: """
             \(RootCommand.programName) consume TOPIC [--from-beginning | --offset OFFSET]
                 [--partition P]… [--until-end] [--max-messages N]
-                [--isolation LEVEL] [OUTPUT] [--data DIR]
+                [--timeout-ms N] [--isolation LEVEL] [OUTPUT] [--data DIR]
             \(RootCommand.programName) consume TOPIC --group GROUP [--from-beginning]
                 [--until-end] [--max-messages N] [--isolation LEVEL] [OUTPUT]
                 [--data DIR]
@@ -68,6 +68,14 @@ struct ConsumeCommand: CheckedCommand {
     var maxMessages: Int?
 
     @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Ends when no record has come for so long; a bare number is milliseconds.",
+            valueName: "time"),
+        transform: DurationArgument.parse)
+    var timeoutMs: DurationArgument?
+
+    @Option(
         name: [.long, .customLong("isolation-level")],
         help: ArgumentHelp(
             "read_committed, or read_uncommitted: also what is undecided or was aborted. (default: "
@@ -103,10 +111,12 @@ struct ConsumeCommand: CheckedCommand {
 
     func run() throws {
         let stop = try StopRequest.watch(
-            endsOfItself: untilEnd || maxMessages != nil, timeout: Limits.consumerStopTimeout)
+            endsOfItself: untilEnd || maxMessages != nil || timeoutMs != nil,
+            timeout: Limits.consumerStopTimeout)
         let output = OutputStream()
         let printer = RecordPrinter(
-            output, try self.output.recordFormat(), maxRecords: maxMessages, stop)
+            output, try self.output.recordFormat(), maxRecords: maxMessages,
+            quietMax: timeoutMs?.duration, stop)
         do {
             if let group {
                 try printTopic(asMemberOf: group, with: printer)
