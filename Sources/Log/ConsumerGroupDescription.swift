@@ -76,6 +76,8 @@ public struct ConsumerGroupDescription: Sendable {
 public enum OffsetTarget: Sendable {
     case earliest
     case latest
+    /// The committed one; the end where there is none, as Kafka has it.
+    case current
     case offset(Offset)
     /// The first record at or after a time; the end where there is none.
     case time(Timestamp)
@@ -90,6 +92,7 @@ public enum OffsetTarget: Sendable {
         switch self {
         case .earliest: return start
         case .latest: return end
+        case .current: return min(max(committed ?? end, start), end)
         case .offset(let offset): return min(max(offset, start), end)
         case .time(let time): return try GroupStore.offset(atOrAfter: time, in: partition)
         case .duration(let duration):

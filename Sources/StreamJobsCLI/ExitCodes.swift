@@ -11,8 +11,8 @@
 //   75  data directory in use
 //   77  no permission
 //  130  Ctrl-C
-//  143  SIGTERM ended `produce` of a file or in one transaction, or `consume` with --until-end or
-//       --max-messages, before the end
+//  143  SIGTERM ended `produce` of a file or in one transaction, or `consume` with --until-end,
+//       --max-messages or --timeout-ms, before the end
 
 import Glibc
 import LocalState

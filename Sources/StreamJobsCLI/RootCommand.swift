@@ -6,6 +6,13 @@ import Glibc
 import StreamJobs
 import Synchronization
 
+/// A command whose options are looked at together once the parser has taken all of them, so that an option
+/// that there is not is told before what it leaves missing.
+protocol CheckedCommand: ParsableCommand {
+    /// Throws `ValidationError`.
+    func check() throws
+}
+
 struct RootCommand: ParsableCommand {
     static let version = "0.1.0"
 
@@ -56,7 +63,9 @@ struct RootCommand: ParsableCommand {
             in: CommandLine.arguments.dropFirst(), program: programName, commands: commandNames)
         if let unknown { exit(with: CommandError.usage(unknown)) }
         do {
-            return try parseAsRoot()
+            let command = try parseAsRoot()
+            check(command)
+            return command
         } catch {
             let text = fullMessage(for: error)
             // Version and completion scripts are no errors.
@@ -64,6 +73,29 @@ struct RootCommand: ParsableCommand {
             let message = message(for: error)
             exit(with: CommandError.usage(UsageError.sentence(message: message, fullMessage: text)))
         }
+    }
+
+    private static func check(_ command: any ParsableCommand) {
+        do {
+            try (command as? any CheckedCommand)?.check()
+        } catch {
+            let help = "\(programName) \(path(of: type(of: command))) --help"
+            exit(
+                with: CommandError.usage(
+                    UsageError.sentence(message: message(for: error), help: help)))
+        }
+    }
+
+    /// What is typed for a command, such as "topics create".
+    private static func path(of command: any ParsableCommand.Type) -> String {
+        for parent in configuration.subcommands {
+            let name = parent.configuration.commandName ?? ""
+            if parent == command { return name }
+            for child in parent.configuration.subcommands where child == command {
+                return "\(name) \(child.configuration.commandName ?? "")"
+            }
+        }
+        preconditionFailure("\(command) is no command")
     }
 
     /// The names of the commands, each with those of its own commands.

@@ -4,6 +4,11 @@ package enum UsageError {
     /// The parser's message as one sentence, and where there is help.
     /// - Parameter fullMessage: The parser's message with all that it puts below.
     package static func sentence(message: String, fullMessage: String) -> String {
+        sentence(message: message, help: helpCommand(in: fullMessage).map(String.init))
+    }
+
+    /// - Parameter help: The command that shows the help; nil: none is named.
+    static func sentence(message: String, help: String?) -> String {
         var sentence = message.split(whereSeparator: \.isNewline)
             .map { $0.drop { $0 == " " } }.joined(separator: " ")
         if let question = sentence.firstRange(of: ". Did you mean ") {
@@ -12,7 +17,7 @@ package enum UsageError {
         }
         if sentence.last == "." { sentence.removeLast() }
         sentence = sentence.prefix(1).lowercased() + sentence.dropFirst()
-        guard let help = helpCommand(in: fullMessage) else { return sentence }
+        guard let help else { return sentence }
         return "\(sentence); see '\(help)'"
     }
 

@@ -61,7 +61,7 @@ struct GroupsCommandTests {
         "offsets are moved where they are asked to be",
         arguments: [
             ("--to-earliest", 0), ("--to-latest", 10), ("--to-offset 4", 4),
-            ("--to-offset 99", 10), ("--shift-by -2", 6), ("--shift-by 1", 9),
+            ("--to-offset 99", 10), ("--to-current", 8), ("--shift-by -2", 6), ("--shift-by 1", 9),
             ("--to-datetime 2013-01-01T00:00:00Z", 0), ("--by-duration 1h", 0),
             ("--by-duration P1DT2H", 0), ("--topic t:0 --to-offset 5", 5),
             ("--all-topics --to-offset 5", 5),
@@ -86,6 +86,27 @@ struct GroupsCommandTests {
         #expect(shell.errors == "nothing was moved; --execute moves these offsets\n")
     }
 
+    @Test func `groups are named as in Kafka's tools`() async throws {
+        let shell = try await run(
+            """
+            jobrunner consume t --group g --from-beginning --max-messages 3 > consumed
+            jobrunner groups describe --group g --json | grep -o '"offset":[0-9]*'
+            jobrunner groups describe --all-groups --json | grep -o '"offset":[0-9]*'
+            jobrunner groups reset-offsets --group g --topic t --to-offset 5 --execute --json
+            jobrunner groups reset-offsets --group new --topic t --to-current --execute --json
+            jobrunner groups delete-offsets --group g --topic t
+            jobrunner groups delete --group g --group new
+            """)
+        #expect(
+            shell.lines == [
+                #""offset":3"#, #""offset":3"#,
+                #"{"topic":"t","partition":0,"from":3,"to":5,"executed":true}"#,
+                #"{"topic":"t","partition":0,"from":null,"to":10,"executed":true}"#,
+                "forgot the offset of t-0", "deleted g", "deleted new",
+            ])
+        #expect(shell.errors == "")
+    }
+
     @Test func `groups and their offsets are deleted`() async throws {
         let shell = try await run(
             """
@@ -107,6 +128,11 @@ struct GroupsCommandTests {
     @Test(
         "what cannot be is told in a sentence",
         arguments: [
+            ("groups delete", 64, "error: name the groups once: as arguments or with --group"),
+            ("groups delete g --group g", 64, "error: name the groups once: "),
+            ("groups describe g --all-groups", 64, "error: --all-groups is all of them"),
+            ("groups reset-offsets --to-latest", 64, "error: name the group once: as the first"),
+            ("groups delete-offsets g --group g --topic t", 64, "error: name the group once: "),
             ("groups describe none", 66, "error: there is no consumer group 'none'"),
             ("groups delete g none", 66, "error: there is no consumer group 'none'"),
             (

@@ -59,7 +59,7 @@ struct LogCommandTests {
             """
             jobrunner log dump --topic t --records |
                 sed 's/CreateTime: [0-9]*/CreateTime: T/; s/crc: [0-9]*/crc: C/'
-            jobrunner log dump $log.index
+            jobrunner log dump --files $log.log,$log.index | tail -2
             """)
         let batches = shell.lines.filter { $0.hasPrefix("baseOffset") }
         #expect(batches.count == 2)
@@ -103,6 +103,8 @@ struct LogCommandTests {
         arguments: [
             ("dump", 64, "error: give files, or --topic"),
             ("dump --topic t f.log", 64, "error: give files, or --topic"),
+            ("dump --files f.log f.log", 64, "error: give files, or --topic"),
+            ("dump --files none.log,f.log", 66, "error: there is no file none.log"),
             ("dump none.log", 66, "error: there is no file none.log"),
             ("dump README.md", 64, "error: README.md has no name of a file of a log"),
             ("dump --topic u", 66, "error: there is no topic 'u'"),

@@ -125,6 +125,22 @@ struct ProduceConsumeTests {
         #expect(shell.errors.hasSuffix("; the record before it is written\n"))
     }
 
+    @Test func `consume ends when nothing has come for so long, with and without a group`()
+        async throws
+    {
+        let shell = try await Shell.run(
+            """
+            jobrunner topics create t > created
+            seq 3 | jobrunner produce t 2> progress
+            jobrunner consume t --from-beginning --timeout-ms 0 | wc -l
+            jobrunner consume t --timeout-ms 100; echo $?
+            jobrunner consume t --group g --from-beginning --timeout-ms 0 | wc -l
+            jobrunner consume t --group g --timeout-ms 100; echo $?
+            """, in: directory)
+        #expect(shell.lines == ["3", "0", "3", "0"])
+        #expect(shell.errors == "")
+    }
+
     @Test func `a CSV with a broken row writes nothing`() async throws {
         _ = try directory.file("f.csv", Array("a,b\n1,2\n3,4\n5\n".utf8))
         let shell = try await Shell.run(

@@ -42,6 +42,29 @@ struct TopicsCommandTests {
         #expect(shell.status == 0 && shell.errors == "", "\(shell.errors)")
     }
 
+    @Test func `topics are named as in Kafka's tools`() async throws {
+        let shell = try await run(
+            """
+            set -e
+            jobrunner topics create --topic t
+            jobrunner topics create -t u > created
+            jobrunner topics alter --topic t --add-config cleanup.policy=[compact,delete],retention.ms=9
+            jobrunner topics alter --topic t --delete-config cleanup.policy,retention.ms
+            echo x | jobrunner produce t 2> progress
+            jobrunner topics delete-records --topic t --partition 0 --before 1
+            jobrunner topics describe --topic t,u --json | cut -d, -f1
+            jobrunner topics delete --topic t --topic u
+            """)
+        #expect(
+            shell.lines == [
+                "created t with 1 partition in ./data",
+                "t  1 partition", "  cleanup.policy=compact,delete", "  retention.ms=9",
+                "t  1 partition", "t-0 begins at offset 1", #"{"topic":"t""#, #"{"topic":"u""#,
+                "deleted t", "deleted u",
+            ])
+        #expect(shell.status == 0 && shell.errors == "", "\(shell.errors)")
+    }
+
     @Test func `every command of topics prints JSON, one object a line`() async throws {
         let shell = try await run(
             """
@@ -105,6 +128,18 @@ struct TopicsCommandTests {
             ("create u --config retention.ms", 64, "error: the value 'retention.ms' is invalid"),
             ("describe u", 66, "error: there is no topic 'u' in ./data; there are: t\n"),
             ("alter t", 64, "error: there is nothing to change: "),
+            ("alter --topic t --nonsense 1", 64, "error: unknown option '--nonsense'"),
+            ("create u --topic u", 64, "error: name the topic once: as the first argument or with"),
+            ("create", 64, "error: name the topic once: "),
+            ("delete", 64, "error: name the topics once: as arguments or with --topic"),
+            ("describe t --topic t", 64, "error: name the topics once: "),
+            ("delete --topic t,", 64, "error: '' is no topic name"),
+            ("delete-records t --topic t --partition 0 --before 0", 64, "error: name the topic"),
+            (
+                "alter t --add-config cleanup.policy=compact,delete", 64,
+                "error: the value 'cleanup.policy=compact,delete' is invalid"
+            ),
+            ("alter t --add-config cleanup.policy=[compact", 64, "error: the value"),
             (
                 "alter t --partitions 1", 64,
                 "error: the topic 't' has 2 partitions; it can be given more, not 1"

@@ -21,13 +21,26 @@ struct DataOption: ParsableArguments {
     /// made: a mistyped one is not made by running a job in it.
     func withOwnedLog<R>(mayCreate: Bool = false, _ body: (CommitLog) throws -> R) throws -> R {
         if mayCreate { try refuseFile() } else { _ = try openToRead() }
-        let log = try open(as: .owner)
+        let log = try openToWrite()
         let result = Result { try body(log) }
         let closing = Result { try log.close() }
         let value = try result.get()
         // Where both have failed the first failure tells why; the next open recovers from either.
         try closing.get()
         return value
+    }
+
+    private func openToWrite() throws -> CommitLog {
+        do {
+            return try open(as: .owner)
+        } catch let error as LogError where error.code == .permissionDenied {
+            // Only where that is so: a directory that cannot be made cannot be read either.
+            guard let _ = try? openToRead() else { throw error }
+            throw LogError(
+                error.code,
+                "\(error.message); this command writes to \(directory) and needs permission for it, "
+                    + "those that only read do not")
+        }
     }
 
     /// Throws `notFound` where something else has the name of the directory.

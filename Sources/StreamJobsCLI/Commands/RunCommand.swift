@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobs
 import StreamJobsLog
 
-struct RunCommand: ParsableCommand {
+struct RunCommand: CheckedCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Runs a job.",
         usage: """
@@ -47,7 +47,7 @@ struct RunCommand: ParsableCommand {
 
     @OptionGroup var data: DataOption
 
-    func validate() throws {
+    func check() throws {
         if let threads, threads < 1 {
             throw ValidationError("--threads is at least 1, not \(threads)")
         }

@@ -39,8 +39,9 @@ struct GroupSource {
                 isStartCommitted = true
             }
             try printer.showProgress(remaining: nil)
+            let isQuiet = printer.isQuiet(after: read)
             guard read == 0 else { continue }
-            if untilEnd, !consumer.assignment.isEmpty { break }
+            if untilEnd || isQuiet, !consumer.assignment.isEmpty { break }
             try printer.wait(.zero)
         }
         try consumer.close()

@@ -9,14 +9,21 @@ final class RecordPrinter {
     /// Nil: JSON.
     private let format: RecordFormat?
     private let maxRecords: Int
+    private let quietMax: Duration?
+    private var lastRecord = ContinuousClock.now
     let stop: StopRequest
     private var progress = Progress("records printed", isShown: !OutputStream.isTerminal)
     private(set) var count = 0
 
-    init(_ output: OutputStream, _ format: RecordFormat?, maxRecords: Int?, _ stop: StopRequest) {
+    /// - Parameter quietMax: Ends when no record has come for so long.
+    init(
+        _ output: OutputStream, _ format: RecordFormat?, maxRecords: Int?, quietMax: Duration?,
+        _ stop: StopRequest
+    ) {
         self.output = output
         self.format = format
         self.maxRecords = maxRecords ?? .max
+        self.quietMax = quietMax
         self.stop = stop
     }
 
@@ -40,6 +47,7 @@ final class RecordPrinter {
             let left = min(maxRecords - count, Limits.pollRecordsMax)
             let read = try consumer.poll(maxRecords: left) { try print($1, in: $0) }
             try showProgress(remaining: untilEnd ? Int(consumer.remaining()) : nil)
+            if isQuiet(after: read) { return }
             if read > 0 {
                 pause = Limits.followWaitMin
                 continue
@@ -48,6 +56,16 @@ final class RecordPrinter {
             try wait(pause)
             pause = min(pause * 2, Limits.followWaitMax)
         }
+    }
+
+    /// Told after each poll: whether none has brought a record for so long that this is the end.
+    func isQuiet(after read: Int) -> Bool {
+        guard let quietMax else { return false }
+        guard read == 0 else {
+            lastRecord = .now
+            return false
+        }
+        return ContinuousClock.now - lastRecord >= quietMax
     }
 
     func showProgress(remaining: @autoclosure () throws -> Int?) throws {

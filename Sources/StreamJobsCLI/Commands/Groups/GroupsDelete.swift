@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobsLog
 
 extension GroupsCommand {
-    struct Delete: ParsableCommand {
+    struct Delete: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "delete",
             abstract: "Deletes groups that have no members, with all they have committed.",
@@ -12,14 +12,19 @@ extension GroupsCommand {
             discussion: "  \(RootCommand.programName) groups delete billing")
 
         @Argument(help: ArgumentHelp("The groups.", valueName: "GROUP"))
-        var groups: [String]
+        var names: [String] = []
+
+        @OptionGroup var groupsOption: GroupsOption
 
         @Flag(help: "One JSON object a line: group, deleted.")
         var json = false
 
         @OptionGroup var data: DataOption
 
+        func check() throws { try groupsOption.check(names) }
+
         func run() throws {
+            let groups = names + groupsOption.groups
             let output = OutputStream()
             try data.withOwnedLog { log in
                 // All are looked up before the first is deleted.
@@ -40,7 +45,7 @@ extension GroupsCommand {
         }
     }
 
-    struct DeleteOffsets: ParsableCommand {
+    struct DeleteOffsets: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "delete-offsets",
             abstract: "Forgets what a group without members has committed for topics.",
@@ -52,7 +57,9 @@ extension GroupsCommand {
                 "  \(RootCommand.programName) groups delete-offsets billing --topic flights:0,1")
 
         @Argument(help: ArgumentHelp("The group.", valueName: "GROUP"))
-        var group: String
+        var first: String?
+
+        @OptionGroup var groupOption: GroupOption
 
         @Option(
             help: ArgumentHelp(
@@ -66,7 +73,10 @@ extension GroupsCommand {
 
         @OptionGroup var data: DataOption
 
-        func validate() throws {
+        private var group: String { groupOption.group ?? first ?? "" }
+
+        func check() throws {
+            try groupOption.check(first)
             if topic.isEmpty { throw ValidationError("name a topic with --topic") }
         }
 

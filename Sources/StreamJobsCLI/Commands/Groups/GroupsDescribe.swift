@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobsLog
 
 extension GroupsCommand {
-    struct Describe: ParsableCommand {
+    struct Describe: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "describe",
             abstract: "Shows how far groups are, and who reads what; also beside a running job.",
@@ -19,7 +19,12 @@ extension GroupsCommand {
                 """)
 
         @Argument(help: ArgumentHelp("Groups.", valueName: "GROUP"))
-        var groups: [String] = []
+        var names: [String] = []
+
+        @OptionGroup var groupsOption: GroupsOption
+
+        @Flag(help: "All groups; what is done unless some are named.")
+        var allGroups = false
 
         @Flag(help: "Shows the members rather than the partitions.")
         var members = false
@@ -34,11 +39,19 @@ extension GroupsCommand {
 
         @OptionGroup var data: DataOption
 
+        func check() throws {
+            try groupsOption.check(names, isOptional: true)
+            if allGroups, !names.isEmpty || !groupsOption.groups.isEmpty {
+                throw ValidationError("--all-groups is all of them: name none")
+            }
+        }
+
         func run() throws {
             let log = try data.openToRead()
-            let names = try groups.isEmpty ? log.groups.list().map(\.group) : groups
+            let groups = names + groupsOption.groups
+            let chosen = try groups.isEmpty ? log.groups.list().map(\.group) : groups
             let output = OutputStream()
-            for name in names {
+            for name in chosen {
                 let group = try log.groups.describe(name)
                 if json {
                     output.writeObject { append(group, to: &$0) }

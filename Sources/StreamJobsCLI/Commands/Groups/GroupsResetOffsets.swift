@@ -4,15 +4,15 @@ import ArgumentParser
 import StreamJobsLog
 
 extension GroupsCommand {
-    struct ResetOffsets: ParsableCommand {
+    struct ResetOffsets: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "reset-offsets",
             abstract: "Moves the committed offsets of a group that has no members.",
             usage: """
                 \(RootCommand.programName) groups reset-offsets GROUP [--topic TOPIC[:P,P…]]…
-                    (--to-earliest | --to-latest | --to-offset N | --to-datetime TIME
-                    | --by-duration TIME | --shift-by N) [--dry-run | --execute]
-                    [--json] [--data DIR]
+                    (--to-earliest | --to-latest | --to-current | --to-offset N
+                    | --to-datetime TIME | --by-duration TIME | --shift-by N)
+                    [--dry-run | --execute] [--json] [--data DIR]
                 """,
             discussion: """
                 Shows what it would move, also beside a running job, and moves it with --execute. All partitions that the group has \
@@ -23,7 +23,9 @@ extension GroupsCommand {
                 """)
 
         @Argument(help: ArgumentHelp("The group.", valueName: "GROUP"))
-        var group: String
+        var first: String?
+
+        @OptionGroup var groupOption: GroupOption
 
         @Option(
             help: ArgumentHelp(
@@ -41,6 +43,9 @@ extension GroupsCommand {
 
         @Flag(help: "Behind the last record there is.")
         var toLatest = false
+
+        @Flag(help: "To where the group is; to the end where it has committed nothing.")
+        var toCurrent = false
 
         @Option(parsing: .unconditional, help: ArgumentHelp("To that offset.", valueName: "n"))
         var toOffset: Int64?
@@ -78,15 +83,18 @@ extension GroupsCommand {
 
         @OptionGroup var data: DataOption
 
-        func validate() throws {
+        private var group: String { groupOption.group ?? first ?? "" }
+
+        func check() throws {
+            try groupOption.check(first)
             let targets =
-                [toEarliest, toLatest].filter { $0 }.count
+                [toEarliest, toLatest, toCurrent].filter { $0 }.count
                 + [toOffset, shiftBy].compactMap { $0 }.count + (toDatetime == nil ? 0 : 1)
                 + (byDuration == nil ? 0 : 1)
             guard targets == 1 else {
                 throw ValidationError(
-                    "give one of --to-earliest, --to-latest, --to-offset, --to-datetime, --by-duration "
-                        + "and --shift-by")
+                    "give one of --to-earliest, --to-latest, --to-current, --to-offset, --to-datetime, "
+                        + "--by-duration and --shift-by")
             }
             if dryRun, execute {
                 throw ValidationError("--dry-run and --execute exclude each other")
@@ -105,6 +113,7 @@ extension GroupsCommand {
 
         private var target: OffsetTarget {
             if toLatest { return .latest }
+            if toCurrent { return .current }
             if let toOffset { return .offset(Offset(toOffset)) }
             if let time = toDatetime.flatMap({ TimestampText.parse($0.utf8) }) {
                 return .time(time)

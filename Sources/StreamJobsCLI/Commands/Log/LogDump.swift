@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobsLog
 
 extension LogCommand {
-    struct Dump: ParsableCommand {
+    struct Dump: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "dump",
             abstract: "Prints the batches of segments, and the files beside them.",
@@ -24,7 +24,13 @@ extension LogCommand {
                 """)
 
         @Argument(help: ArgumentHelp("Files of a log.", valueName: "FILE"))
-        var files: [String] = []
+        var arguments: [String] = []
+
+        @Option(
+            name: .customLong("files"),
+            help: ArgumentHelp(
+                "The same as FILE, as in Kafka's dump tool.", valueName: "file[,file…]"))
+        var fileLists: [String] = []
 
         @Option(help: ArgumentHelp("Prints the segments of a topic.", valueName: "topic"))
         var topic: String?
@@ -48,9 +54,13 @@ extension LogCommand {
 
         @OptionGroup var data: DataOption
 
-        func validate() throws {
-            guard files.isEmpty != (topic == nil) else {
-                throw ValidationError("give files, or --topic")
+        private var files: [String] { arguments + fileLists.flatMap(Names.parts) }
+
+        func check() throws {
+            guard [!arguments.isEmpty, !fileLists.isEmpty, topic != nil].count(where: { $0 }) == 1
+            else {
+                throw ValidationError(
+                    "give files, or --topic: files as arguments or with --files")
             }
             if let partition {
                 guard topic != nil else { throw ValidationError("--partition goes with --topic") }

@@ -3,13 +3,13 @@
 import ArgumentParser
 import StreamJobsLog
 
-struct ConsumeCommand: ParsableCommand {
+struct ConsumeCommand: CheckedCommand {
     static let configuration = CommandConfiguration(
         commandName: "consume", abstract: "Prints the records of a topic.",
         usage: """
             \(RootCommand.programName) consume TOPIC [--from-beginning | --offset OFFSET]
                 [--partition P]… [--until-end] [--max-messages N]
-                [--isolation LEVEL] [OUTPUT] [--data DIR]
+                [--timeout-ms N] [--isolation LEVEL] [OUTPUT] [--data DIR]
             \(RootCommand.programName) consume TOPIC --group GROUP [--from-beginning]
                 [--until-end] [--max-messages N] [--isolation LEVEL] [OUTPUT]
                 [--data DIR]
@@ -68,6 +68,14 @@ struct ConsumeCommand: ParsableCommand {
     var maxMessages: Int?
 
     @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Ends when no record has come for so long; a bare number is milliseconds.",
+            valueName: "time"),
+        transform: DurationArgument.parse)
+    var timeoutMs: DurationArgument?
+
+    @Option(
         name: [.long, .customLong("isolation-level")],
         help: ArgumentHelp(
             "read_committed, or read_uncommitted: also what is undecided or was aborted. (default: "
@@ -82,8 +90,8 @@ struct ConsumeCommand: ParsableCommand {
 
     private var topic: String { topicOption.topic ?? first ?? "" }
 
-    func validate() throws {
-        guard (topicOption.topic == nil) != (first == nil) else { throw TopicOption.notOnce }
+    func check() throws {
+        try topicOption.check(first)
         if let maxMessages, maxMessages < 0 {
             throw ValidationError("--max-messages is a number from 0, not \(maxMessages)")
         }
@@ -103,10 +111,12 @@ struct ConsumeCommand: ParsableCommand {
 
     func run() throws {
         let stop = try StopRequest.watch(
-            endsOfItself: untilEnd || maxMessages != nil, timeout: Limits.consumerStopTimeout)
+            endsOfItself: untilEnd || maxMessages != nil || timeoutMs != nil,
+            timeout: Limits.consumerStopTimeout)
         let output = OutputStream()
         let printer = RecordPrinter(
-            output, try self.output.recordFormat(), maxRecords: maxMessages, stop)
+            output, try self.output.recordFormat(), maxRecords: maxMessages,
+            quietMax: timeoutMs?.duration, stop)
         do {
             if let group {
                 try printTopic(asMemberOf: group, with: printer)
@@ -155,17 +165,6 @@ struct ConsumeCommand: ParsableCommand {
         if untilEnd { try consumer.stopAtEnd() }
         try printer.print(from: consumer, untilEnd: untilEnd)
     }
-}
-
-/// The topic's name as Kafka's console tools and kcat have it.
-struct TopicOption: ParsableArguments {
-    @Option(
-        name: [.customShort("t", allowingJoined: true), .long],
-        help: ArgumentHelp("The same as TOPIC, as in Kafka's tools and kcat.", valueName: "topic"))
-    var topic: String?
-
-    static let notOnce = ValidationError(
-        "name the topic once: as the first argument or with --topic")
 }
 
 /// `--isolation`.

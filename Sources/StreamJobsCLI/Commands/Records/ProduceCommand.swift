@@ -3,7 +3,7 @@
 import ArgumentParser
 import StreamJobsLog
 
-struct ProduceCommand: ParsableCommand {
+struct ProduceCommand: CheckedCommand {
     static let configuration = CommandConfiguration(
         commandName: "produce",
         abstract: "Writes records to a topic: lines, or the rows of a CSV file.",
@@ -101,7 +101,7 @@ struct ProduceCommand: ParsableCommand {
     private var topic: String { topicOption.topic ?? first ?? "" }
     private var file: String? { topicOption.topic == nil ? second : first }
 
-    func validate() throws {
+    func check() throws {
         guard topicOption.topic == nil ? first != nil : second == nil else {
             throw TopicOption.notOnce
         }

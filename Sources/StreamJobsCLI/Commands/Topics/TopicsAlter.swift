@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobsLog
 
 extension TopicsCommand {
-    struct Alter: ParsableCommand {
+    struct Alter: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "alter", abstract: "Changes the settings of a topic, or adds partitions.",
             usage: """
@@ -20,7 +20,9 @@ extension TopicsCommand {
                 """)
 
         @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
-        var topic: String
+        var first: String?
+
+        @OptionGroup var topicOption: TopicOption
 
         @Option(
             parsing: .unconditional,
@@ -28,22 +30,36 @@ extension TopicsCommand {
         var partitions: Int?
 
         @Option(
+            name: .customLong("config"),
             help: ArgumentHelp("A setting; may be given several times.", valueName: "name=value"),
             transform: SettingArgument.parse)
-        var config: [SettingArgument] = []
+        var singleConfig: [SettingArgument] = []
 
         @Option(
             help: ArgumentHelp(
-                "A setting to be the default again; may be given several times.", valueName: "name")
-        )
-        var deleteConfig: [String] = []
+                "Settings, as in kafka-configs; a value with a comma stands in brackets.",
+                valueName: "name=value[,name=value…]"),
+            transform: SettingArgument.parseList)
+        var addConfig: [[SettingArgument]] = []
+
+        @Option(
+            name: .customLong("delete-config"),
+            help: ArgumentHelp(
+                "A setting to be the default again; may be given several times.",
+                valueName: "name[,name…]"))
+        var resetConfig: [String] = []
 
         @Flag(help: "One JSON object: topic, partitions, settings that are not the default.")
         var json = false
 
         @OptionGroup var data: DataOption
 
-        func validate() throws {
+        private var topic: String { topicOption.topic ?? first ?? "" }
+        private var config: [SettingArgument] { singleConfig + addConfig.joined() }
+        private var deleteConfig: [String] { resetConfig.flatMap(Names.parts) }
+
+        func check() throws {
+            try topicOption.check(first)
             if partitions == nil, config.isEmpty, deleteConfig.isEmpty {
                 throw ValidationError(
                     "there is nothing to change: give --partitions, --config or --delete-config")

@@ -16,7 +16,7 @@ struct TopicsCommand: ParsableCommand {
         ])
 }
 
-/// `name=value` of `--config`.
+/// `name=value` of `--config` and `--add-config`.
 struct SettingArgument {
     let name: String
     let value: String
@@ -27,6 +27,26 @@ struct SettingArgument {
         }
         return SettingArgument(
             name: String(text[..<sign]), value: String(text[text.index(after: sign)...]))
+    }
+
+    /// `name=value,name=[value,value]`, as kafka-configs has it.
+    static func parseList(_ text: String) throws -> [SettingArgument] {
+        var parts = [""]
+        var isInBrackets = false
+        for character in text {
+            switch character {
+            case "[" where parts[parts.count - 1].last == "=": isInBrackets = true
+            case "]" where isInBrackets: isInBrackets = false
+            case "," where !isInBrackets: parts.append("")
+            default: parts[parts.count - 1].append(character)
+            }
+        }
+        guard !isInBrackets, parts.allSatisfy({ $0.dropFirst().contains("=") }) else {
+            throw CommandError.usage(
+                "use name=value,name=value; a value with a comma stands in brackets, as in "
+                    + "cleanup.policy=[compact,delete]")
+        }
+        return try parts.map(parse)
     }
 }
 

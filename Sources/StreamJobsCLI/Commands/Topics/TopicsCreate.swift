@@ -4,12 +4,12 @@ import ArgumentParser
 import StreamJobsLog
 
 extension TopicsCommand {
-    struct Create: ParsableCommand {
+    struct Create: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "create",
             abstract: "Makes a topic, and the data directory if it is not there.",
             usage: """
-                \(RootCommand.programName) topics create NAME [--partitions N] [--config NAME=VALUE]…
+                \(RootCommand.programName) topics create TOPIC [--partitions N] [--config NAME=VALUE]…
                     [--if-not-exists] [--json] [--data DIR]
                 """,
             discussion: """
@@ -22,8 +22,10 @@ extension TopicsCommand {
 
         @Argument(
             help: ArgumentHelp(
-                "The topic's name: letters, digits, '.', '_' and '-'.", valueName: "NAME"))
-        var name: String
+                "The topic's name: letters, digits, '.', '_' and '-'.", valueName: "TOPIC"))
+        var first: String?
+
+        @OptionGroup var topicOption: TopicOption
 
         @Option(
             parsing: .unconditional,
@@ -44,6 +46,10 @@ extension TopicsCommand {
         var json = false
 
         @OptionGroup var data: DataOption
+
+        private var name: String { topicOption.topic ?? first ?? "" }
+
+        func check() throws { try topicOption.check(first) }
 
         func run() throws {
             // Checked first: what can never be made must not make a data directory.

@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobsLog
 
 extension TopicsCommand {
-    struct Delete: ParsableCommand {
+    struct Delete: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "delete", abstract: "Deletes topics with all their records, for good.",
             usage: """
@@ -13,7 +13,9 @@ extension TopicsCommand {
             discussion: "  \(RootCommand.programName) topics delete greetings")
 
         @Argument(help: ArgumentHelp("The topics.", valueName: "TOPIC"))
-        var topics: [String]
+        var names: [String] = []
+
+        @OptionGroup var topicsOption: TopicsOption
 
         @Flag(help: "Leaves out topics that are not there.")
         var ifExists = false
@@ -23,15 +25,18 @@ extension TopicsCommand {
 
         @OptionGroup var data: DataOption
 
+        func check() throws { try topicsOption.check(names) }
+
         func run() throws {
+            let topics = names + topicsOption.topics
             let output = OutputStream()
             try data.withOwnedLog { log in
                 let known = Set(log.topics.map(\.name))
-                let names = topics.filter { !ifExists || known.contains($0) }
+                let chosen = topics.filter { !ifExists || known.contains($0) }
                 // All are checked before the first is deleted.
-                for name in names { _ = try data.publicTopic(name, in: log, toBe: "deleted") }
+                for name in chosen { _ = try data.publicTopic(name, in: log, toBe: "deleted") }
                 var deleted: Set<String> = []
-                for name in names where deleted.insert(name).inserted { try log.deleteTopic(name) }
+                for name in chosen where deleted.insert(name).inserted { try log.deleteTopic(name) }
                 for name in topics { write(name, isDeleted: deleted.contains(name), to: output) }
             }
             try output.flush()

@@ -5,7 +5,7 @@ import FoundationEssentials
 import StreamJobsLog
 
 extension TopicsCommand {
-    struct DeleteRecords: ParsableCommand {
+    struct DeleteRecords: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "delete-records",
             abstract: "Deletes the records of partitions below an offset, for good.",
@@ -23,7 +23,9 @@ extension TopicsCommand {
                 """)
 
         @Argument(help: ArgumentHelp("The topic.", valueName: "TOPIC"))
-        var topic: String?
+        var first: String?
+
+        @OptionGroup var topicOption: TopicOption
 
         @Option(
             name: [.customShort("p", allowingJoined: true), .long], parsing: .unconditional,
@@ -56,7 +58,10 @@ extension TopicsCommand {
             let partitions: [Cut]
         }
 
-        func validate() throws {
+        private var topic: String? { topicOption.topic ?? first }
+
+        func check() throws {
+            if first != nil, topicOption.topic != nil { throw TopicOption.notOnce }
             let isWhole = topic != nil && partition != nil && before != nil
             let isNone = topic == nil && partition == nil && before == nil
             guard offsetJsonFile == nil ? isWhole : isNone else {
@@ -110,7 +115,7 @@ extension TopicsCommand {
         private func cuts() throws -> [Cut] {
             guard let path = offsetJsonFile else {
                 guard let topic, let partition, let before else {
-                    preconditionFailure("validate() has checked it")
+                    preconditionFailure("check() has seen to it")
                 }
                 return [Cut(topic: topic, partition: partition, offset: Int64(before) ?? -1)]
             }

@@ -4,7 +4,7 @@ import ArgumentParser
 import StreamJobsLog
 
 extension TopicsCommand {
-    struct Describe: ParsableCommand {
+    struct Describe: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "describe",
             abstract: "Shows the settings and partitions of topics; also beside a running job.",
@@ -20,7 +20,9 @@ extension TopicsCommand {
                 """)
 
         @Argument(help: ArgumentHelp("Topics.", valueName: "TOPIC"))
-        var topics: [String] = []
+        var names: [String] = []
+
+        @OptionGroup var topicsOption: TopicsOption
 
         @Flag(help: "Shows all settings, not only those that are not the default.")
         var all = false
@@ -34,7 +36,10 @@ extension TopicsCommand {
 
         @OptionGroup var data: DataOption
 
+        func check() throws { try topicsOption.check(names, isOptional: true) }
+
         func run() throws {
+            let topics = names + topicsOption.topics
             let log = try data.openToRead()
             let described =
                 topics.isEmpty

@@ -79,7 +79,7 @@ struct TransactionsCommand: ParsableCommand {
         }
     }
 
-    struct Abort: ParsableCommand {
+    struct Abort: CheckedCommand {
         static let configuration = CommandConfiguration(
             commandName: "abort", abstract: "Aborts an open transaction and fences its producer.",
             usage: """
@@ -110,7 +110,7 @@ struct TransactionsCommand: ParsableCommand {
 
         @OptionGroup var data: DataOption
 
-        func validate() throws {
+        func check() throws {
             guard (id == nil) != (producerID == nil) else {
                 throw ValidationError("give a transactional id or --producer-id")
             }
