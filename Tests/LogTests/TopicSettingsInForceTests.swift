@@ -229,4 +229,28 @@ struct TopicSettingsInForceTests {
             #expect(try partition().entries().map { $0.value?.count } == [Self.tooLarge.count])
         }
     }
+
+    @Test func `of a batch that readers would not decompress compaction leaves what it does of others`()
+        throws
+    {
+        let log = try TestLog.compacted()
+        try log.alter([("max.message.bytes", "200000000")])
+        try log.withPartition { partition throws in
+            let builder = BatchBuilder(bytesMax: 200_000_000)
+            for (key, value) in [("a", [1]), ("large", Self.tooLarge)] {
+                try builder.append(
+                    key: Array(key.utf8), value: value, timestamp: Timestamp(milliseconds: 0))
+            }
+            try withExtendedLifetime(builder) { _ = try partition.append(builder.seal()) }
+            try partition.put("a", "2")
+            try partition.fill()
+        }
+        try log.alter([("compression.type", "lz4")])
+        try log.withPartition { partition throws in
+            try partition.clean()
+            let entries = try partition.entries()
+            #expect(entries.map(\.offset) == [1, 2, 3])
+            #expect(entries.first?.value?.count == Self.tooLarge.count)
+        }
+    }
 }
