@@ -166,6 +166,24 @@ struct RefusedBatchTests {
         #expect(try lingering.partition.entries().map(\.value) == [[3]])
     }
 
+    /// The time between the two is tried in small steps: the thread may be anywhere in its beginning.
+    @Test func `a lingering producer that is let go of at once takes its thread along`()
+        async throws
+    {
+        let owner = try log.open()
+        let settings = ProducerSettings(linger: .seconds(3600))
+        await Threads.run(1) { _ in
+            for step in 0..<6000 {
+                do {
+                    let producer = try Producer(owner, settings)
+                    let end = ContinuousClock.now + .nanoseconds(20 * (step % 3000))
+                    while ContinuousClock.now < end {}
+                    #expect(producer.writtenCount == 0)
+                } catch { Issue.record(error) }
+            }
+        }
+    }
+
     // MARK: The background
 
     @Test func `a failed partition is told of once, not at every round`() throws {
