@@ -32,6 +32,10 @@ struct CompactedLogTests {
         #expect(log.refusal()?.code == .corrupted)
         try log.directory.remove("t-0/segments")
         #expect(log.refusal()?.code == .corrupted)
+        var damages: [String] = []
+        var verifier = LogVerifier(log.directory.path)
+        _ = try verifier.verify { if $0.kind == .damage { damages.append($0.message) } }
+        #expect(damages.contains { $0.contains("before it are missing") })
     }
 
     @Test func `what was compacted is read when the topic is not compacted any more`() throws {
@@ -162,5 +166,39 @@ struct CompactedLogTests {
             #expect(last == totals.withLock { $0 })
         }
         #expect(failures.withLock { $0 } == [])
+    }
+
+    @Test func `a consumer is at its end where compaction has taken out what lay below it`() throws
+    {
+        try log.withOwner { log, partition in
+            let partition = try partition()
+            try partition.put("key", "old")
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            try consumer.stopAtEnd()
+            try partition.put("key", "new")
+            try partition.fill()
+            try partition.clean()
+            #expect(try partition.pairs() == ["key=new"])
+            #expect(try consumer.poll { _, _ in } == 0)
+            #expect(try consumer.remaining() == 0)
+        }
+    }
+
+    @Test func `records behind the last one that is counted are not dropped in silence`() throws {
+        try log.withPartition { partition throws in
+            try partition.put([Keyed("a", "1"), Keyed("b", "2")])
+            try partition.fill()
+        }
+        let path = try log.segments[0]
+        let count = try SegmentParser.batches(ofFile: path)[0].bytes.count
+        var file = try readFile(path)
+        var batch = Array(file[..<count])
+        batch[60] = 1
+        mendChecksum(&batch)
+        file.replaceSubrange(..<count, with: batch)
+        try writeFile(path, file)
+        let error = #expect(throws: LogError.self) { try log.withPartition { try $0.clean() } }
+        #expect(error?.code == .corrupted)
+        #expect(error?.message.contains("bytes follow the last record") == true)
     }
 }

@@ -342,4 +342,29 @@ struct VerificationTests {
             ($0 as? LogError)?.code == .noSuchDirectory
         }
     }
+
+    @Test func `the largest offset delta is held against the count of records`() throws {
+        try log.withPartition { try $0.append("one") }
+        var batch = try readFile(try log.segments[0])
+        batch.replaceSubrange(23..<27, with: [0x7f, 0xff, 0xff, 0xff])
+        mendChecksum(&batch)
+        try batch.withUnsafeBytes { bytes in
+            let header = try BatchHeader(bytes)
+            #expect(throws: MalformedBatch.self) {
+                try BatchVerification().verify(bytes, header, mayHaveGaps: false)
+            }
+        }
+    }
+
+    @Test func `a file that is named after an offset that cannot be is no segment`() throws {
+        try log.withPartition { try $0.append("one") }
+        let path = log.directory.path + "/t-0/09223372036854775807"
+        let files = FileManager.default
+        try files.copyItem(atPath: try log.segments[0], toPath: path + ".log")
+        let entry = Data([0, 0, 0, 1, 0, 0, 0, 0])
+        #expect(files.createFile(atPath: path + ".index", contents: entry))
+        #expect(try damages().isEmpty)
+        let error = #expect(throws: LogError.self) { try LogFile(path + ".index").offsetEntries() }
+        #expect(error?.code == .invalidArgument)
+    }
 }
