@@ -6,6 +6,7 @@
 //  withdrawals ─┴─► Ledger ─┼─ closings    of each account's window, when it has ended
 //                           └─ by-window ─► WindowTotals ─► totals
 
+import Glibc
 import StreamJobs
 
 let ledger = Job(
@@ -37,6 +38,8 @@ struct Ledger: StreamTask {
     }
 
     static let windowMilliseconds: Int64 = 1000
+    /// Microseconds that a record takes, so that the work is spread over many commits.
+    private static let pace = Variable.number("CAMPAIGN_PACE")
 
     let balances: KeyValueStore<String, Int64>
     let counts: KeyValueStore<String, Int64>
@@ -44,7 +47,8 @@ struct Ledger: StreamTask {
     let windows: KeyValueStore<String, Int64>
 
     init(_ setup: borrowing TaskSetup) throws {
-        balances = try setup.store("balances", value: .int64)
+        balances = try setup.store(
+            "balances", value: .int64, version: Variable.number("CAMPAIGN_STORE_VERSION") ?? 1)
         counts = try setup.store("counts", value: .int64)
         windows = try setup.store("windows", value: .int64)
     }
@@ -52,7 +56,7 @@ struct Ledger: StreamTask {
     mutating func moved(
         _ movement: Movement, _ amount: Int64, _ context: inout TaskContext
     ) throws {
-        Pace.wait()
+        if let pause = Self.pace { usleep(UInt32(pause)) }
         let account = movement.account
         let key = Self.storeKey(account)
         let balance = (try balances.get(key) ?? 0) + amount

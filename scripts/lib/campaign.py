@@ -6,8 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from pathlib import Path
+import sys
 
 import ledger
 import shim
@@ -60,6 +59,14 @@ class Outcome:
         self.has_finished = code == 0
 
 
+def build():
+    """Builds the runner and returns its path."""
+    for command in (["scripts/setup"], "swift build -c release --product campaign-runner".split()):
+        if subprocess.run(command, cwd=shim.ROOT, stdout=sys.stderr).returncode != 0:
+            sys.exit(f"{' '.join(command)} failed (see above)")
+    return shim.ROOT / ".build/release/campaign-runner"
+
+
 def finish(process):
     try:
         errors = process.communicate(timeout=LIMIT)[1]
@@ -103,7 +110,7 @@ class Directory:
             file.write_text(ledger.CSV_HEADER + "".join(row.csv() for row in rows))
             self.program.good(
                 self.data, "produce", topic, "--csv", file, "--key-columns", "account",
-                "--timestamp-column", "time",
+                "--timestamp-column", "time", "--batch-size", str(self.chance.choice((500, 16384))),
             )  # fmt: skip
             sent += rows
         self.round += 1
@@ -118,7 +125,9 @@ class Directory:
         if "--guarantee" in help_text:
             options += ["--guarantee", "exactly-once"]
         if "--memory" in help_text:
-            options += ["--memory", chance.choice(("1MB", "8MB", "64MB"))]
+            options += ["--memory", chance.choice(("1MiB", "8MiB", "512MiB"))]
+        if "--commit-spacing" in help_text:
+            options += ["--commit-spacing", f"{chance.choice((0, 1, 5))}ms"]
         return options, {"CAMPAIGN_PACE": str(chance.choice((0, 1, 20)))}
 
     def expected(self):
