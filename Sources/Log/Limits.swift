@@ -14,7 +14,6 @@ public enum Limits {
     public static let decompressedBatchBytesMax = 128 * 1024 * 1024
     /// Bytes a reader asks for at once.
     public static let fetchBytes = 1024 * 1024
-    /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`.
     /// Between two looks of a waiting consumer at the log of another process, which tells nobody of its
     /// appends: short at first, then twice as long each time.
     public static let observerPauseMin = Duration.milliseconds(1)
