@@ -33,6 +33,14 @@ package enum Limits {
     /// 32 bits and a commit holds its values in memory, so that 1 GiB is already a mistake.
     package static let recordBytesMax = 1 << 30
 
+    // MARK: JSON
+
+    /// How deep JSON may be nested that is shown or read back: enough for what people write, and far
+    /// from the end of a thread's stack.
+    package static let jsonDepthMax = 200
+    /// How deep the name of a format may be nested.
+    package static let formatDepthMax = 20
+
     // MARK: Cache
 
     /// Committed or read entries that a store keeps decoded in memory. Beyond it all of them are
