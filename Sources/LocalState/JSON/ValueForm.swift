@@ -8,6 +8,9 @@ extension JSONForm {
         if let wrapped = Self.argument(of: "optional", in: name) {
             return optional(values(named: wrapped))
         }
+        if let wrapped = Self.argument(of: "expiring", in: name) {
+            return expiring(values(named: wrapped))
+        }
         return switch name {
         case "string": value(.string, { .string($0) }, \.string)
         case "int16": integer(.int16)

@@ -12,14 +12,14 @@ extension Double: StoreKey {
 
     /// Numbers whose order is that of the keys.
     @inlinable
-    var orderedBits: UInt64 {
+    var sortableBits: UInt64 {
         let bits = (isNaN ? .nan : self == 0 ? 0 : self).bitPattern
         return bits >> 63 == 0 ? bits ^ (1 << 63) : ~bits
     }
 
     @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {
-        orderedBits.appendBigEndian(to: &buffer)
+        sortableBits.appendBigEndian(to: &buffer)
     }
 
     @inlinable
@@ -30,11 +30,11 @@ extension Double: StoreKey {
 
     @inlinable
     public static func isSameKey(_ one: Double, _ other: Double) -> Bool {
-        one.orderedBits == other.orderedBits
+        one.sortableBits == other.sortableBits
     }
 
     @inlinable
-    public func hashKey(into hasher: inout Hasher) { hasher.combine(orderedBits) }
+    public func hashKey(into hasher: inout Hasher) { hasher.combine(sortableBits) }
 }
 
 extension Float: StoreKey {
@@ -44,14 +44,14 @@ extension Float: StoreKey {
     public static var orderedByteCount: Int? { 4 }
 
     @inlinable
-    var orderedBits: UInt32 {
+    var sortableBits: UInt32 {
         let bits = (isNaN ? .nan : self == 0 ? 0 : self).bitPattern
         return bits >> 31 == 0 ? bits ^ (1 << 31) : ~bits
     }
 
     @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {
-        orderedBits.appendBigEndian(to: &buffer)
+        sortableBits.appendBigEndian(to: &buffer)
     }
 
     @inlinable
@@ -62,9 +62,9 @@ extension Float: StoreKey {
 
     @inlinable
     public static func isSameKey(_ one: Float, _ other: Float) -> Bool {
-        one.orderedBits == other.orderedBits
+        one.sortableBits == other.sortableBits
     }
 
     @inlinable
-    public func hashKey(into hasher: inout Hasher) { hasher.combine(orderedBits) }
+    public func hashKey(into hasher: inout Hasher) { hasher.combine(sortableBits) }
 }

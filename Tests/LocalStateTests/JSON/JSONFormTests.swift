@@ -68,6 +68,11 @@ struct JSONFormTests {
             UUIDBytes(high: .max, low: 0), .uuidBytes, #""ffffffff-ffff-ffff-0000-000000000000""#)
         try check("x", .optional(.string), #""x""#)
         #expect(try Serde.optional(.string).jsonForm.bytes(json: "null") == nil)
+        try check(
+            Expiring("x", expiry: 7), .expiring(.optional(.string)), #"{"expires":7,"value":"x"}"#)
+        try check(
+            Expiring(nil, expiry: -1), .expiring(.optional(.string)),
+            #"{"expires":-1,"value":null}"#)
     }
 
     @Test func `JSON values go through as they are, numbers to the digit`() throws {
