@@ -1,21 +1,73 @@
 // Reading a store in key order: what is committed, merged with what is not.
 
+/// The direction of a scan.
+@frozen
+public enum ScanOrder: Sendable, Hashable {
+    case ascending
+    case descending
+}
+
 extension KeyValueStore {
-    /// Hands entries to `body` in ascending order of their keys, until it returns false.
+    /// Hands entries to `body` in the order of their keys, until it returns false.
     ///
     /// The body may write to the store: each key that was there at the start is visited at most
     /// once, with the value that it has then, or not at all if it has been deleted before; keys
     /// that the body adds are not visited.
     /// - Parameters:
-    ///   - from: the first key that may be visited; nil begins with the lowest.
-    ///   - to: the first key that is no longer visited; nil ends with the highest.
+    ///   - from: no key below it is visited, in either order; nil sets no bound.
+    ///   - to: neither it nor a key above it is visited, in either order; nil sets no bound.
+    ///   - order: ascending visits the lowest key first, descending the highest.
     ///   - body: returns whether to go on.
     public func scan(
-        from: Key? = nil, to: Key? = nil, _ body: (Key, Value) throws -> Bool
+        from: Key? = nil, to: Key? = nil, order: ScanOrder = .ascending,
+        _ body: (Key, Value) throws -> Bool
+    ) throws {
+        try scan(fullKeysFrom: fullKey(from), to: to.map { fullKey($0) }, order: order, body)
+    }
+
+    /// As ``scan(from:to:order:_:)``, between bounds as ``StoreKey/encodeOrdered(into:)`` writes keys, or
+    /// beginnings of such.
+    package func scan(
+        encodedFrom: [UInt8], encodedTo: [UInt8]?, order: ScanOrder = .ascending,
+        _ body: (Key, Value) throws -> Bool
+    ) throws {
+        try scan(
+            fullKeysFrom: [Limits.keyPrefix] + encodedFrom,
+            to: encodedTo.map { [Limits.keyPrefix] + $0 }, order: order, body)
+    }
+
+    /// How many entries there are, those not yet committed included. It reads all of them.
+    public func count() throws -> Int {
+        var count = 0
+        try scan { _, _ in
+            count += 1
+            return true
+        }
+        return count
+    }
+
+    private func scan(
+        fullKeysFrom lower: [UInt8], to upper: [UInt8]?, order: ScanOrder,
+        _ body: (Key, Value) throws -> Bool
+    ) throws {
+        guard order == .descending else {
+            return try scanAscending(from: lower, to: upper, body)
+        }
+        var keys: [Key] = []
+        try scanAscending(from: lower, to: upper) { key, _ in
+            keys.append(key)
+            return true
+        }
+        for key in keys.reversed() {
+            guard let value = try get(key) else { continue }
+            guard try body(key, value) else { return }
+        }
+    }
+
+    private func scanAscending(
+        from lower: [UInt8], to upper: [UInt8]?, _ body: (Key, Value) throws -> Bool
     ) throws {
         let table = boundTable()
-        let lower = fullKey(from)
-        let upper = to.map { fullKey($0) }
         orderDirtyKeys()
         let keys = dirtyKeys
         let ordered = orderedKeys
@@ -62,7 +114,7 @@ extension KeyValueStore {
         }
     }
 
-    /// Hands all entries to `body` in ascending order of their keys; as ``scan(from:to:_:)`` does.
+    /// Hands all entries to `body` in ascending order of their keys; as ``scan(from:to:order:_:)`` does.
     public func forEach(_ body: (Key, Value) throws -> Void) throws {
         try scan { key, value in
             try body(key, value)

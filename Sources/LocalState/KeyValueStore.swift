@@ -59,6 +59,10 @@ public final class KeyValueStore<Key: StoreKey, Value> {
 
     package let name: String
     package let version: Int
+    /// What the store is to its users, as its description says.
+    @usableFromInline package var kind = "key-value"
+    /// Called at the beginning of every commit: what it writes is committed too.
+    package var housekeeping: ((KeyValueStore) throws -> Void)?
     @usableFromInline let value: Serde<Value>
     let encoders: Encoders
 
@@ -227,11 +231,13 @@ public final class KeyValueStore<Key: StoreKey, Value> {
 extension KeyValueStore: EnvironmentStore {
     package var description: StoreDescription {
         StoreDescription(
-            name: name, kind: "key-value", keyCodec: Key.codecName, valueSerde: value.name,
+            name: name, kind: kind, keyCodec: Key.codecName, valueSerde: value.name,
             version: Int64(version))
     }
 
     package var dirtyCount: Int { dirtyKeys.count }
+
+    package func beforeCommit() throws { try housekeeping?(self) }
 
     package func bind(_ table: RecordTable) {
         precondition(self.table == nil, "a store is registered with one environment")

@@ -8,6 +8,8 @@ package protocol EnvironmentStore: AnyObject {
     var dirtyCount: Int { get }
     func bind(_ table: RecordTable)
     func unbind()
+    /// Does what is to be done once an interval; what it writes is part of the commit.
+    func beforeCommit() throws
     /// Adds the encoded dirty entries; changes nothing in the store.
     func collectWrites(into batch: inout WriteBatch) throws
     /// What was collected is committed.
@@ -81,6 +83,7 @@ package final class StateEnvironment {
     /// has happened, and what was dirty is dirty still.
     package func commit(_ changes: [SystemChange]) throws {
         try backend.checkUsable()
+        for store in stores { try store.beforeCommit() }
         var batch = WriteBatch()
         for store in stores { try store.collectWrites(into: &batch) }
         try collect(changes, into: &batch)

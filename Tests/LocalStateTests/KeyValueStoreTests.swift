@@ -56,6 +56,30 @@ struct KeyValueStoreTests {
             return true
         }
         #expect(found == [-2, -1, 3])
+        #expect(try store.count() == 7)
+    }
+
+    @Test(arguments: Place.allCases)
+    func `a descending scan has the same bounds and stops when told`(place: Place) throws {
+        let data = StateData(place, in: directory)
+        let store = counts()
+        let environment = try data.open(store)
+        for key: Int64 in [1, 3, 5, 7] { try store.put(key, key) }
+        try environment.commit([])
+        for key: Int64 in [2, 6] { try store.put(key, key) }
+        try store.delete(3)
+        var found: [Int64] = []
+        try store.scan(from: 1, to: 7, order: .descending) { key, value in
+            found.append(value)
+            return true
+        }
+        #expect(found == [6, 5, 2, 1])
+        found = []
+        try store.scan(order: .descending) { key, _ in
+            found.append(key)
+            return found.count < 2
+        }
+        #expect(found == [7, 6])
     }
 
     @Test(arguments: Place.allCases)

@@ -80,6 +80,10 @@ final class OpenJob {
             name: name, partition: partition, calls: calls,
             environment: environment, stores: declarations.stores,
             outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
+        declarations.clock.readWatermark = { [unowned task] in
+            task.eventTime.watermark.milliseconds
+        }
+        declarations.clock.readTimestamp = { [unowned task] in task.currentTimestamp.milliseconds }
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.producer = try CommitRecovery.nextProducer(
