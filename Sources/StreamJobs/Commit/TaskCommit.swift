@@ -47,9 +47,9 @@ extension TaskCore {
             }
         }
         commit.appended = try outputs.write(as: commit.producer)
-        commit.appended.append(
-            try CommitsTopic.append(
-                commit.number + 1, of: self, to: commits, as: commit.producer))
+        let offset = try CommitsTopic.append(
+            commit.number + 1, ofTask: name, at: positions, to: commits, as: commit.producer)
+        commit.appended.append(AppendedRange(partition: commits, first: offset, last: offset))
     }
 
     /// Step 2.
