@@ -116,7 +116,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsTests",
-            dependencies: ["JobTestSupport", "StreamJobs", "StreamJobsTesting", "TestSupport"],
+            dependencies: [
+                "JobTestSupport", "LocalState", "StreamJobs", "StreamJobsLog",
+                "StreamJobsTesting", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsCLITests",
