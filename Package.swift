@@ -119,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "StreamJobsTests",
             dependencies: [
-                "JobTestSupport", "StreamJobs", "StreamJobsLog", "StreamJobsTesting", "TestSupport",
+                "JobTestSupport", "LocalState", "StreamJobs", "StreamJobsLog",
+                "StreamJobsTesting", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

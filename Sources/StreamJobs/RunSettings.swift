@@ -9,13 +9,18 @@ public struct RunSettings: Sendable {
     /// Time between two commits while there is work. A task with nothing more to read commits at once.
     public var commitInterval: Duration
 
+    /// What a commit survives.
+    public var durability: Durability
+
     public init(
         threads: Int? = nil, untilEnd: Bool = false,
-        commitInterval: Duration = RunSettings.defaultCommitInterval
+        commitInterval: Duration = RunSettings.defaultCommitInterval,
+        durability: Durability = .powerLoss
     ) {
         self.threads = threads
         self.untilEnd = untilEnd
         self.commitInterval = commitInterval
+        self.durability = durability
     }
 
     public static let defaultCommitInterval = Limits.commitInterval

@@ -11,20 +11,32 @@
 import LocalState
 import StreamJobsLog
 
-enum TaskCommit {
+struct TaskCommit {
+    let log: any JobLog
+    let commits: any JobLogPartition
+    let durability: Durability
+
+    init(_ job: OpenJob) {
+        log = job.log
+        commits = job.commits
+        durability = job.durability
+    }
+
     /// Commits the tasks that have something to commit; gives how many those were. Where this throws, the
     /// job must stop: what is decided is found out when its state is opened again.
-    static func commit(
-        _ tasks: [TaskCore], to commits: any JobLogPartition, of log: any JobLog
-    ) throws -> Int {
+    func commit(_ tasks: [TaskCore]) throws -> Int {
         let tasks = tasks.filter(\.needsCommit)
         guard !tasks.isEmpty else { return 0 }
-        try log.flush(tasks.flatMap(\.inputPartitions))
+        try flush(tasks.flatMap(\.inputPartitions))
         for task in tasks { try task.appendOutput(commits) }
-        try log.flush(tasks.flatMap { $0.commit.appended.map(\.partition) })
-        for task in tasks { try task.decide() }
+        try flush(tasks.flatMap { $0.commit.appended.map(\.partition) })
+        for task in tasks { try task.decide(durability) }
         for task in tasks { try task.publish() }
         return tasks.count
+    }
+
+    private func flush(_ partitions: [any JobLogPartition]) throws {
+        if durability == .powerLoss { try log.flush(partitions) }
     }
 }
 
@@ -47,13 +59,13 @@ extension TaskCore {
             }
         }
         commit.appended = try outputs.write(as: commit.producer)
-        commit.appended.append(
-            try CommitsTopic.append(
-                commit.number + 1, of: self, to: commits, as: commit.producer))
+        let offset = try CommitsTopic.append(
+            commit.number + 1, ofTask: name, at: positions, to: commits, as: commit.producer)
+        commit.appended.append(AppendedRange(partition: commits, first: offset, last: offset))
     }
 
     /// Step 2.
-    fileprivate func decide() throws {
+    fileprivate func decide(_ durability: Durability) throws {
         let producer = commit.producer
         let decided = commit.appended.map { range in
             CommitState.UnconfirmedMarker(
@@ -62,10 +74,11 @@ extension TaskCore {
                     producer: producer, first: range.first, last: range.last),
                 partition: range.partition)
         }
-        // A marker that was flushed with later appends needs no remembering.
+        // A marker that was flushed with later appends needs no remembering, nor one that is written
+        // where nothing has to survive more than the process.
         let kept = commit.unconfirmed.filter { marker in
             guard let end = marker.end else { return true }
-            return marker.partition.flushedOffset < end
+            return durability == .powerLoss && marker.partition.flushedOffset < end
         }
         var record = CommitRecord(producer: try nextProducer(after: producer))
         record.number = commit.number + 1

@@ -5,19 +5,15 @@ import Synchronization
 
 final class Worker {
     let tasks: [TaskCore]
-    private let log: any JobLog
-    private let commits: any JobLogPartition
+    private let taskCommit: TaskCommit
     private let commitInterval: Duration
     private var lastCommit = ContinuousClock.now
     /// Notified with each append to a partition that a task of this worker reads.
     let appends = AppendSignal()
 
-    init(
-        _ tasks: [TaskCore], log: any JobLog, commits: any JobLogPartition, commitInterval: Duration
-    ) {
+    init(_ tasks: [TaskCore], of job: OpenJob, commitInterval: Duration) {
         self.tasks = tasks
-        self.log = log
-        self.commits = commits
+        taskCommit = TaskCommit(job)
         self.commitInterval = commitInterval
     }
 
@@ -44,7 +40,7 @@ final class Worker {
 
     @discardableResult
     func commit() throws -> Int {
-        let count = try TaskCommit.commit(tasks, to: commits, of: log)
+        let count = try taskCommit.commit(tasks)
         lastCommit = .now
         return count
     }

@@ -9,7 +9,7 @@ struct RunCommand: CheckedCommand {
         commandName: "run", abstract: "Runs a job.",
         usage: """
             \(RootCommand.programName) run JOB [--threads N] [--until-end]
-                [--commit-interval TIME] [--disorder TIME] [--data DIR]
+                [--commit-interval TIME] [--disorder TIME] [--durability DURABILITY] [--data DIR]
             """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
@@ -45,6 +45,14 @@ struct RunCommand: CheckedCommand {
         transform: DurationArgument.parse)
     var disorder: DurationArgument?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "What a commit survives: power-loss, or process-crash, which waits for no disk but leaves "
+                + "a state that has to be rebuilt when the machine goes down.",
+            valueName: "durability"))
+    var durability = Durability.powerLoss
+
     @OptionGroup var data: DataOption
 
     func check() throws {
@@ -63,7 +71,7 @@ struct RunCommand: CheckedCommand {
                 job, on: log,
                 settings: RunSettings(
                     threads: threads, untilEnd: untilEnd,
-                    commitInterval: commitInterval.duration))
+                    commitInterval: commitInterval.duration, durability: durability))
             let stopper = run.stopper
             stop.whenStopping { stopper.stop() }
             var progress = Progress("records processed")
@@ -86,3 +94,5 @@ struct RunCommand: CheckedCommand {
             "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
     }
 }
+
+extension Durability: ExpressibleByArgument {}
