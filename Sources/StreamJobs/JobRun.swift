@@ -106,7 +106,8 @@ public final class JobRun {
         for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
                 job.tasks.filter { $0.partition % count == index }, of: job,
-                commitInterval: settings.commitInterval)
+                commitInterval: settings.commitInterval,
+                guarantee: settings.guarantee ?? job.plan.job.guarantee)
             shared.appends.withLock { $0.append(worker.appends) }
             // From here to the join the worker and its tasks are used by that thread alone.
             nonisolated(unsafe) let handedOver = worker

@@ -11,16 +11,19 @@ public struct RunSettings: Sendable {
 
     /// What a commit survives.
     public var durability: Durability
+    /// How often an input record's effect is seen in the outputs; the job's own unless given.
+    public var guarantee: Guarantee?
 
     public init(
         threads: Int? = nil, untilEnd: Bool = false,
         commitInterval: Duration = RunSettings.defaultCommitInterval,
-        durability: Durability = .powerLoss
+        durability: Durability = .powerLoss, guarantee: Guarantee? = nil
     ) {
         self.threads = threads
         self.untilEnd = untilEnd
         self.commitInterval = commitInterval
         self.durability = durability
+        self.guarantee = guarantee
     }
 
     public static let defaultCommitInterval = Limits.commitInterval

@@ -6,6 +6,9 @@
 //   2  ONE transaction of the state   ← the decision
 //   3  append the markers: readers see the records
 //
+// That is exactly once. At least once appends what others read in 1 as well, but outside of the transaction;
+// at most once appends it in 3.
+//
 // A worker commits its tasks together, a step at a time, so that each partition is flushed once for all.
 
 import LocalState
@@ -15,8 +18,10 @@ struct TaskCommit {
     let log: any JobLog
     let commits: any JobLogPartition
     let durability: Durability
+    let guarantee: Guarantee
 
-    init(_ job: OpenJob) {
+    init(_ job: OpenJob, _ guarantee: Guarantee) {
+        self.guarantee = guarantee
         log = job.log
         commits = job.commits
         durability = job.durability
@@ -28,10 +33,11 @@ struct TaskCommit {
         let tasks = tasks.filter(\.needsCommit)
         guard !tasks.isEmpty else { return 0 }
         try flush(tasks.flatMap(\.inputPartitions))
-        for task in tasks { try task.appendOutput(commits) }
-        try flush(tasks.flatMap { $0.commit.appended.map(\.partition) })
+        for task in tasks { try task.appendOutput(commits, guarantee) }
+        try flush(tasks.flatMap(\.commit.touchedPartitions))
         for task in tasks { try task.decide(durability) }
-        for task in tasks { try task.publish() }
+        for task in tasks { try task.publish(guarantee) }
+        if guarantee == .atMostOnce { try flush(tasks.flatMap(\.commit.touchedPartitions)) }
         return tasks.count
     }
 
@@ -42,7 +48,7 @@ struct TaskCommit {
 
 extension TaskCore {
     /// Step 1 without the flush.
-    fileprivate func appendOutput(_ commits: any JobLogPartition) throws {
+    fileprivate func appendOutput(_ commits: any JobLogPartition, _ guarantee: Guarantee) throws {
         precondition(commit.appended.isEmpty, "the commit before has not ended")
         if outputs.hasInternal {
             let isEnd = hasFinished && !commit.sentEnd
@@ -58,7 +64,11 @@ extension TaskCore {
                 commit.sentIdle = isIdle
             }
         }
-        commit.appended = try outputs.write(as: commit.producer)
+        // What other tasks of the job read is always of the transaction: the state of all is exact.
+        commit.appended = try outputs.write(
+            guarantee == .exactlyOnce ? .all : .repartitions, as: commit.producer)
+        commit.plain =
+            guarantee == .atLeastOnce ? try outputs.write(.outputs, as: nil) : []
         let offset = try CommitsTopic.append(
             commit.number + 1, ofTask: name, at: positions, to: commits, as: commit.producer)
         commit.appended.append(AppendedRange(partition: commits, first: offset, last: offset))
@@ -100,13 +110,14 @@ extension TaskCore {
     }
 
     /// Step 3.
-    fileprivate func publish() throws {
+    fileprivate func publish(_ guarantee: Guarantee) throws {
         for index in commit.unconfirmed.indices where commit.unconfirmed[index].end == nil {
             let marker = commit.unconfirmed[index]
             try marker.partition.end(marker.transaction.producer, with: .commit)
             commit.unconfirmed[index].end = marker.partition.logEndOffset
         }
         commit.appended = []
+        commit.plain = guarantee == .atMostOnce ? try outputs.write(.outputs, as: nil) : []
     }
 
     /// The same producer's next epoch (KIP-890 bumps it with each transaction), or another producer

@@ -11,9 +11,11 @@ final class Worker {
     /// Notified with each append to a partition that a task of this worker reads.
     let appends = AppendSignal()
 
-    init(_ tasks: [TaskCore], of job: OpenJob, commitInterval: Duration) {
+    init(
+        _ tasks: [TaskCore], of job: OpenJob, commitInterval: Duration, guarantee: Guarantee
+    ) {
         self.tasks = tasks
-        taskCommit = TaskCommit(job)
+        taskCommit = TaskCommit(job, guarantee)
         self.commitInterval = commitInterval
     }
 
