@@ -153,6 +153,16 @@ package final class Partition: Sendable {
         maintenance.withLock { _ in state.withLock { $0.isDeleted = isDeleted } }
     }
 
+    /// Closes the files of a partition whose topic is deleted for good: whoever still holds it does not
+    /// hold the room on the disk as well.
+    func closeFiles() {
+        let segments = state.withLock { state in
+            precondition(state.isDeleted, "\(name) goes on")
+            return state.segments
+        }
+        for segment in segments { segment.retire() }
+    }
+
     // MARK: Waiting
 
     /// Notifies `signal` with each append from now on, until it is removed.
