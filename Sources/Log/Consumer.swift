@@ -233,6 +233,7 @@ public final class Consumer {
             }
             if try isReady(minBytes) { break }
             guard let left = wait.left() else { return }
+            for assigned in assigned { assigned.cursor.releaseMemory() }
             // Nobody notifies an observer: the wait is a pause, longer each time.
             signal.wait(
                 after: seen, timeout: log.access == .owner ? left : min(left, wait.nextPause()))
