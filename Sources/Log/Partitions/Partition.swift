@@ -213,6 +213,8 @@ package struct LogOptions: Sendable {
     package var files = FileSystem.live
     /// Flushes, checkpoints and cleans in the background; without it, when `maintain` is called.
     package var isMaintained = true
+    /// Between two rounds in the background, unless it is asked for one; the first comes after it.
+    package var maintenanceInterval = Limits.maintenanceInterval
     /// How long closing may do what is due in the background.
     package var closingWork = Limits.closingWork
     /// Told of what users should know: a tail that was cut, a background task that failed.
