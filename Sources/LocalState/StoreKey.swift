@@ -17,6 +17,13 @@ public protocol StoreKey: Hashable, Sendable {
     static func isSameKey(_ one: Self, _ other: Self) -> Bool
     /// Hashes such that keys with the same bytes have the same hash. By default `hash(into:)`.
     func hashKey(into hasher: inout Hasher)
+    /// The number of bytes of every key, where they are 1 to 8 for all keys of the type; then
+    /// ``orderedBits`` tells them. By default 0: keys of any length.
+    static var orderedWidth: Int { get }
+    /// The bytes of a key of fixed width as a number, the first one highest, filled up with zeros.
+    var orderedBits: UInt64 { get }
+    /// A hash whose upper half is good; equal for keys with the same bytes. By default of `hashKey(into:)`.
+    func storeHash(seed: UInt64) -> UInt64
 }
 
 extension StoreKey {
@@ -110,20 +117,4 @@ extension UInt64: StoreKey {
     public init(orderedBytes: RawSpan) throws {
         self = try UInt64(bigEndianBytes: orderedBytes, as: Self.codecName)
     }
-}
-
-/// A key in a store's dictionary, compared as its bytes are.
-@frozen
-@usableFromInline
-struct CachedKey<Key: StoreKey>: Hashable {
-    @usableFromInline let key: Key
-
-    @inlinable
-    init(_ key: Key) { self.key = key }
-
-    @inlinable
-    static func == (one: Self, other: Self) -> Bool { Key.isSameKey(one.key, other.key) }
-
-    @inlinable
-    func hash(into hasher: inout Hasher) { key.hashKey(into: &hasher) }
 }

@@ -1,15 +1,19 @@
 // A job on a log with its state opened: recovered, checked against the log, ready to run. Made on one
 // thread; its tasks then go to their workers' threads.
 
-import LocalState
+package import LocalState
 import StreamJobsLog
 
-/// Where the states of a job's tasks are.
-package enum StateLocation {
-    /// `<directory>/<job>/<task>/`
-    case directory(String)
-    /// By task name, for the test kit: what is here survives the job.
-    case memory((String) -> MemoryState)
+/// Where the states of a job's tasks are, `<directory>/<job>/<task>/`, and how they are opened.
+package struct StateLocation {
+    let directory: String
+    let settings: StateSettings
+
+    package static func directory(
+        _ directory: String, _ settings: StateSettings = StateSettings()
+    ) -> StateLocation {
+        StateLocation(directory: directory, settings: settings)
+    }
 }
 
 final class OpenJob {
@@ -49,12 +53,9 @@ final class OpenJob {
         let name = kind.taskName(partition)
         let declarations = TaskSetup.Declarations()
         let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
-        let environment =
-            switch location {
-            case .directory(let directory):
-                StateEnvironment(directory: "\(directory)/\(plan.job.name)/\(name)")
-            case .memory(let states): StateEnvironment(inMemory: states(name))
-            }
+        let environment = StateEnvironment(
+            directory: "\(location.directory)/\(plan.job.name)/\(name)",
+            settings: location.settings)
         for store in declarations.stores { environment.register(store) }
         try environment.open()
 
