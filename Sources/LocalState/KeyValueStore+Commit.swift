@@ -104,11 +104,16 @@ extension KeyValueStore {
 extension KeyValueStore: EnvironmentStore {
     package var description: StoreDescription {
         StoreDescription(
-            name: name, kind: "key-value", keyCodec: Key.codecName, valueSerde: serde.name,
+            name: name, kind: kind, keyCodec: Key.codecName, valueSerde: serde.name,
             version: Int64(version))
     }
 
     package var hasDirtyEntries: Bool { fields.pointee.dirtyCount > 0 }
+
+    /// Entries that this interval has written, about.
+    package var dirtyCount: Int { fields.pointee.dirtyCount }
+
+    package func beforeCommit() throws { try housekeeping?(self) }
 
     package func bind(
         _ records: RecordTable, shared: UnsafeMutablePointer<SharedFields>,

@@ -37,6 +37,10 @@ public final class KeyValueStore<Key: StoreKey, Value> {
 
     package let name: String
     package let version: Int
+    /// What the store is to its users, as its description says.
+    @usableFromInline package var kind = "key-value"
+    /// Called at the beginning of every commit: what it writes is committed too.
+    package var housekeeping: ((KeyValueStore) throws -> Void)?
     @usableFromInline let serde: Serde<Value>
     let work: Work
     /// Allocated with the store, freed with it.

@@ -34,6 +34,24 @@ package enum Limits {
     /// 32 bits and a commit holds its values in memory, so that 1 GiB is already a mistake.
     package static let recordBytesMax = 1 << 30
 
+    // MARK: JSON
+
+    /// How deep JSON may be nested that is shown or read back: enough for what people write, and far
+    /// from the end of a thread's stack.
+    package static let jsonDepthMax = 200
+    /// How deep the name of a format may be nested.
+    package static let formatDepthMax = 20
+
+    // MARK: Expiry
+
+    /// Entries of a store that a commit looks at, at least, for those that have expired: some tens of
+    /// microseconds.
+    package static let sweepEntriesMin = 256
+    /// For each entry that an interval has written, the commit looks at so many. If W entries are
+    /// written in each interval and live ones are N, a round takes (N + expired) / 2W commits, in which
+    /// W (N + expired) / 2W expire: so there are never more expired entries than live ones, about.
+    package static let sweepEntriesPerWrite = 2
+
     // MARK: Memory
 
     /// Bytes that the entries of an environment may take in memory, where its owner says nothing: enough for

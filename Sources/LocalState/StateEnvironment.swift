@@ -11,6 +11,8 @@ package protocol EnvironmentStore: AnyObject {
         _ records: RecordTable, shared: UnsafeMutablePointer<SharedFields>,
         reclaim: @escaping () -> Void)
     func unbind()
+    /// Does what is to be done once an interval; what it writes is part of the commit.
+    func beforeCommit() throws
     /// Puts the dirty entries in order; changes nothing that can be seen.
     func prepareCommit()
     /// Writes the dirty entries; changes nothing in the store. It may be called again after a failure.
@@ -102,13 +104,14 @@ package final class StateEnvironment {
     }
 
     /// Commits the dirty entries of all stores and the changes given, in one transaction. When it
-    /// returns, they are durable, power loss included. Of several changes of a key the last counts.
+    /// returns, they are durable, as far as the settings say. Of several changes of a key the last counts.
     ///
     /// If it throws and ``isUsable`` is false then, the environment must be closed and opened
     /// again, and tells by its data whether the commit happened. After every other error nothing
     /// has happened, and what was dirty is dirty still.
     package func commit(_ changes: [SystemChange]) throws {
         try lmdb.checkUsable()
+        for store in stores { try store.beforeCommit() }
         let dirty = stores.filter(\.hasDirtyEntries)
         if !dirty.isEmpty || !changes.isEmpty {
             for store in dirty { store.prepareCommit() }
@@ -134,6 +137,9 @@ package final class StateEnvironment {
         shared.pointee.reclaimBytes = lmdb.settings.memoryBytesMax
         if memoryBytes > shared.pointee.reclaimBytes { reclaim() }
     }
+
+    /// When it returns, all that was committed survives a power loss, whatever the durability.
+    package func sync() throws { try lmdb.sync() }
 
     /// Drops everything that is not committed, in all stores.
     package func rollback() {

@@ -44,7 +44,7 @@ public final class TestJob {
         directory =
             FileManager.default.temporaryDirectory
             .appending(path: "streamjobs-test-\(UUID().uuidString)").path
-        stepper = try JobStepper(job, on: log, state: Self.state(in: directory))
+        stepper = try JobStepper(job, on: log, state: .scratch(directory))
     }
 
     deinit {
@@ -52,10 +52,6 @@ public final class TestJob {
         do {
             try FileManager.default.removeItem(atPath: directory)
         } catch { print("left behind: \(directory): \(error)") }
-    }
-
-    private static func state(in directory: String) -> StateLocation {
-        .directory(directory, StateSettings(durability: .none))
     }
 
     /// A job of one task type.
@@ -142,7 +138,7 @@ public final class TestJob {
     /// Kills the job, dropping what it has not committed, and starts it again from its state.
     public func crash() throws {
         stepper.abandon()
-        stepper = try JobStepper(job, on: log, state: Self.state(in: directory))
+        stepper = try JobStepper(job, on: log, state: .scratch(directory))
     }
 }
 

@@ -90,6 +90,16 @@ package final class LMDBEnvironment {
         try cursor.renew(transaction, snapshotNumber: snapshotNumber)
     }
 
+    package func sync() throws {
+        try checkUsable()
+        let code = mdb_env_sync(environment, 1)
+        guard code != MDB_SUCCESS else { return }
+        // What the system could not write it may have dropped: a second call would find nothing to do.
+        let failure = error(of: code, "mdb_env_sync of \(label)")
+        failedCommit = failure.message
+        throw failure
+    }
+
     package func close() {
         precondition(scanCount == 0, "state is not closed within a scan")
         if let snapshot { mdb_txn_abort(snapshot) }

@@ -1,18 +1,35 @@
 // A job on a log with its state opened: recovered, checked against the log, ready to run. Made on one
 // thread; its tasks then go to their workers' threads.
 
-package import LocalState
+import LocalState
 import StreamJobsLog
 
-/// Where the states of a job's tasks are, `<directory>/<job>/<task>/`, and how they are opened.
-package struct StateLocation {
-    let directory: String
-    let settings: StateSettings
+/// Where the states of a job's tasks are.
+package enum StateLocation {
+    /// `<directory>/<job>/<task>/`
+    case directory(String)
+    /// The same without waiting for the disk, whatever the job's durability: for the test kit.
+    case scratch(String)
 
-    package static func directory(
-        _ directory: String, _ settings: StateSettings = StateSettings()
-    ) -> StateLocation {
-        StateLocation(directory: directory, settings: settings)
+    /// Where those of `job` are.
+    fileprivate func directory(of job: Job) -> String {
+        switch self {
+        case .directory(let directory), .scratch(let directory): "\(directory)/\(job.name)"
+        }
+    }
+
+    fileprivate func settings(_ durability: Durability) -> StateSettings {
+        switch self {
+        case .directory:
+            StateSettings(durability: durability == .powerLoss ? .powerLoss : .none)
+        case .scratch: StateSettings(durability: .none)
+        }
+    }
+
+    /// The note that says whether the states may not be on the disk; nil where nobody wants to know.
+    fileprivate func unsyncedMark(of job: Job) throws -> UnsyncedMark? {
+        guard case .directory = self else { return nil }
+        return try UnsyncedMark(directory: directory(of: job))
     }
 }
 
@@ -20,16 +37,25 @@ final class OpenJob {
     let plan: JobPlan
     let log: any JobLog
     let commits: any JobLogPartition
+    let durability: Durability
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
+    /// Says whether the states may not be on the disk; nil for the test kit.
+    private let unsynced: UnsyncedMark?
 
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
     /// refuses a state that does not fit the log.
-    init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
+    init(
+        _ job: Job, on log: any JobLog, state: StateLocation, durability: Durability = .powerLoss
+    ) throws {
         self.log = log
+        self.durability = durability
+        unsynced = try state.unsyncedMark(of: job)
+        let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
+        if durability == .processCrash { try unsynced?.set() }
         let lastCommits = try CommitsTopic.lastCommits(in: commits)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
@@ -38,6 +64,32 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
+        if durability == .powerLoss, mayBeUnsynced { try makeDurable() }
+    }
+
+    /// When it returns, all that was committed survives a power loss, whatever the durability. Of use
+    /// only while no task runs.
+    func makeDurable() throws {
+        // The log first: state that is on the disk must not speak of records that are not.
+        try log.flush(allPartitions())
+        for task in tasks { try task.environment.sync() }
+        try unsynced?.clear()
+    }
+
+    /// Every partition that the job reads or writes, once each.
+    private func allPartitions() throws -> [any JobLogPartition] {
+        var partitions = [commits.name: commits]
+        for kind in plan.kinds {
+            let topics =
+                kind.inputs.map { ($0.topic, $0.partitionCount) }
+                + kind.outputs.map { ($0.topic, $0.partitionCount) }
+            for (topic, count) in topics {
+                for partition in try self.partitions(of: topic, count) {
+                    partitions[partition.name] = partition
+                }
+            }
+        }
+        return Array(partitions.values)
     }
 
     deinit { close() }
@@ -54,8 +106,8 @@ final class OpenJob {
         let declarations = TaskSetup.Declarations()
         let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
         let environment = StateEnvironment(
-            directory: "\(location.directory)/\(plan.job.name)/\(name)",
-            settings: location.settings)
+            directory: "\(location.directory(of: plan.job))/\(name)",
+            settings: location.settings(durability))
         for store in declarations.stores { environment.register(store) }
         try environment.open()
 
@@ -81,6 +133,10 @@ final class OpenJob {
             name: name, partition: partition, calls: calls,
             environment: environment, stores: declarations.stores,
             outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
+        declarations.clock.readWatermark = { [unowned task] in
+            task.eventTime.watermark.milliseconds
+        }
+        declarations.clock.readTimestamp = { [unowned task] in task.currentTimestamp.milliseconds }
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.producer = try CommitRecovery.nextProducer(

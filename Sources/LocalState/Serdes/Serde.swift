@@ -16,20 +16,28 @@ public struct Serde<Value>: Sendable {
     public let decodeNull: (@Sendable () -> Value)?
     /// Whether a value is written as null instead of bytes; false for all but `.optional`.
     public let isNull: @Sendable (Value) -> Bool
+    @usableFromInline let ownForm: JSONForm?
+
+    /// How the bytes are shown where the type is not known.
+    public var jsonForm: JSONForm { ownForm ?? .values(named: name) }
 
     /// A serde of one's own.
     /// - Parameters:
     ///   - name: names the format; change it when the bytes change.
     ///   - encode: appends the bytes of a value, and changes nothing before them.
     ///   - decode: the reverse; throws ``SerdeError`` where the bytes are no value.
+    ///   - jsonForm: how the bytes are shown where the type is not known; as the serdes of this
+    ///     library with that name are, or as bytes, unless given.
     @inlinable
     public init(
         name: String,
         encode: @escaping @Sendable (Value, inout [UInt8]) throws -> Void,
-        decode: @escaping @Sendable (RawSpan) throws -> Value
+        decode: @escaping @Sendable (RawSpan) throws -> Value,
+        jsonForm: JSONForm? = nil
     ) {
         self.init(
-            name: name, encode: encode, decode: decode, decodeNull: nil, isNull: { _ in false })
+            name: name, encode: encode, decode: decode, decodeNull: nil, isNull: { _ in false },
+            jsonForm: jsonForm)
     }
 
     @inlinable
@@ -38,13 +46,15 @@ public struct Serde<Value>: Sendable {
         encode: @escaping @Sendable (Value, inout [UInt8]) throws -> Void,
         decode: @escaping @Sendable (RawSpan) throws -> Value,
         decodeNull: (@Sendable () -> Value)?,
-        isNull: @escaping @Sendable (Value) -> Bool
+        isNull: @escaping @Sendable (Value) -> Bool,
+        jsonForm: JSONForm? = nil
     ) {
         self.name = name
         self.encode = encode
         self.decode = decode
         self.decodeNull = decodeNull
         self.isNull = isNull
+        ownForm = jsonForm
     }
 }
 
@@ -106,7 +116,8 @@ extension Serde {
             },
             decode: { bytes in try wrapped.decode(bytes) },
             decodeNull: { nil },
-            isNull: { $0 == nil })
+            isNull: { $0 == nil },
+            jsonForm: wrapped.ownForm.map { .optional($0) })
     }
 }
 
