@@ -104,7 +104,7 @@ final class TaskCore {
     /// So much is held back that the task must commit before it goes on.
     var holdsTooMuch: Bool {
         outputs.byteCount > Limits.heldBytes
-            || environment.dirtyCount > Limits.heldStoreEntries
+            || environment.dirtyBytes > environment.dirtyBytesMax
     }
 
     private enum Next {
