@@ -35,7 +35,7 @@ final class OpenJob {
     ) throws {
         self.log = log
         self.durability = durability
-        unsynced = state.directory(of: job).map { UnsyncedMark(directory: $0) }
+        unsynced = try state.directory(of: job).map { try UnsyncedMark(directory: $0) }
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
