@@ -51,7 +51,8 @@ struct RunCommand: CheckedCommand {
         help: ArgumentHelp(
             "What a commit survives: power-loss, or process-crash, which waits for no disk but leaves "
                 + "a state that has to be rebuilt when the machine goes down.",
-            valueName: "durability"))
+            valueName: "durability"),
+        transform: choice)
     var durability = Durability.powerLoss
 
     @Option(
@@ -59,7 +60,8 @@ struct RunCommand: CheckedCommand {
         help: ArgumentHelp(
             "How often the effect of a record is seen in the outputs when the job has crashed in the "
                 + "midst of a commit: exactly-once, at-least-once or at-most-once. The job's own unless "
-                + "given; the state is exact with each.", valueName: "guarantee"))
+                + "given; the state is exact with each.", valueName: "guarantee"),
+        transform: choice)
     var guarantee: Guarantee?
 
     @OptionGroup var data: DataOption
@@ -105,5 +107,11 @@ struct RunCommand: CheckedCommand {
     }
 }
 
-extension Durability: ExpressibleByArgument {}
-extension Guarantee: ExpressibleByArgument {}
+/// One of a few words. Throws a `CommandError` that names them; the parser puts it behind the name of the
+/// option.
+private func choice<Choice: RawRepresentable & CaseIterable>(_ text: String) throws -> Choice
+where Choice.RawValue == String {
+    if let choice = Choice(rawValue: text) { return choice }
+    let choices = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+    throw CommandError.usage("use \(choices)")
+}
