@@ -44,6 +44,14 @@ public struct TaskContext: ~Copyable {
             isValueNull: isValueNull, timestamp: timestamp ?? self.timestamp, headers: headers)
     }
 
+    /// Asks for a commit after this call, before the task is called again. Other tasks of its thread commit with
+    /// it. Tasks commit by themselves in time; this is for what is to be seen at once.
+    public mutating func commit() { core.request(.commit) }
+
+    /// Ends the run of the whole job after this call: all tasks commit what they have done. The next run goes on
+    /// behind this record.
+    public mutating func shutdown() { core.request(.shutdown) }
+
     /// Sends a value to another task of the job, grouped by `key`.
     @inlinable
     public mutating func send<Key, Value>(

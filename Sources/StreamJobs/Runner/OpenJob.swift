@@ -22,7 +22,7 @@ final class OpenJob {
     let plan: JobPlan
     let log: any JobLog
     let commits: any JobLogPartition
-    let durability: Durability
+    let settings: RunSettings
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
     /// Says whether the states may not be on the disk; nil in memory.
@@ -31,16 +31,17 @@ final class OpenJob {
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
     /// refuses a state that does not fit the log.
     init(
-        _ job: Job, on log: any JobLog, state: StateLocation, durability: Durability = .powerLoss
+        _ job: Job, on log: any JobLog, state: StateLocation,
+        settings: RunSettings = RunSettings()
     ) throws {
         self.log = log
-        self.durability = durability
+        self.settings = settings
         unsynced = try state.directory(of: job).map { try UnsyncedMark(directory: $0) }
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
-        if durability == .processCrash { try unsynced?.set() }
+        if settings.durability == .processCrash { try unsynced?.set() }
         let lastCommits = try CommitsTopic.lastCommits(in: commits)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
@@ -49,7 +50,7 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
-        if durability == .powerLoss, mayBeUnsynced { try makeDurable() }
+        if settings.durability == .powerLoss, mayBeUnsynced { try makeDurable() }
     }
 
     /// When it returns, all that was committed survives a power loss, whatever the durability. Of use
@@ -96,7 +97,7 @@ final class OpenJob {
                 StateEnvironment(
                     directory: "\(directory)/\(plan.job.name)/\(name)",
                     settings: StateSettings(
-                        durability: durability == .powerLoss ? .powerLoss : .none))
+                        durability: settings.durability == .powerLoss ? .powerLoss : .none))
             case .memory(let states): StateEnvironment(inMemory: states(name))
             }
         for store in declarations.stores { environment.register(store) }
@@ -123,7 +124,10 @@ final class OpenJob {
         let task = TaskCore(
             name: name, partition: partition, calls: calls,
             environment: environment, stores: declarations.stores,
-            outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
+            outputs: OutputBuffer(outputs),
+            memory: TaskMemory(
+                bytes: settings.memory, tasks: plan.kinds.reduce(0) { $0 + $1.taskCount }),
+            restored: restored, newProducerID: newProducerID)
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.producer = try CommitRecovery.nextProducer(

@@ -36,6 +36,9 @@ final class TaskCore {
     var lateCount: Int64
     var commit: CommitState
     private(set) var isDirty = false
+    /// What the task has asked for since its last commit.
+    private(set) var requests: Requests = []
+    private let memory: TaskMemory
     private(set) var hasFinished = false
     /// In a live run: none of its inputs takes part in event time now.
     private(set) var isIdle = false
@@ -45,7 +48,7 @@ final class TaskCore {
 
     init(
         name: String, partition: Int, calls: TaskCalls, environment: StateEnvironment,
-        stores: [any EnvironmentStore], outputs: OutputBuffer,
+        stores: [any EnvironmentStore], outputs: OutputBuffer, memory: TaskMemory,
         restored: RestoredTask, newProducerID: @escaping () throws -> Int64
     ) {
         self.name = name
@@ -56,6 +59,7 @@ final class TaskCore {
         self.environment = environment
         self.stores = stores
         self.outputs = outputs
+        self.memory = memory
         number = InternalRecord.taskNumber(name)
         promise = restored.commit.promise
         internalHeaders = InternalRecord.headers(task: number, promise: promise)
@@ -82,7 +86,7 @@ final class TaskCore {
     func run(limit: Int) throws -> Int {
         guard !hasFinished else { return 0 }
         var done = 0
-        while done < limit, !holdsTooMuch {
+        while done < limit, !mustCommit {
             if let timer = timers.take(upTo: eventTime.watermark) {
                 try fire(timer)
             } else {
@@ -101,11 +105,20 @@ final class TaskCore {
         return done
     }
 
-    /// So much is held back that the task must commit before it goes on.
-    var holdsTooMuch: Bool {
-        outputs.byteCount > Limits.heldBytes
-            || environment.dirtyCount > Limits.heldStoreEntries
+    /// The task must commit before it goes on: so much is held back, or it has asked for it.
+    var mustCommit: Bool {
+        !requests.isEmpty || outputs.byteCount > memory.outputBytesMax
+            || environment.dirtyCount * Limits.storeEntryBytes > memory.stateBytesMax
     }
+
+    /// What a task may ask of its runner.
+    struct Requests: OptionSet {
+        let rawValue: UInt8
+        static let commit = Requests(rawValue: 1)
+        static let shutdown = Requests(rawValue: 2)
+    }
+
+    func request(_ request: Requests) { requests.insert(request) }
 
     private enum Next {
         case input(any TaskInput)
@@ -267,5 +280,8 @@ final class TaskCore {
     /// Records left out as late in this run, restarts included.
     var lateInRun: Int { Int(lateCount - (commit.run?.lateBefore ?? 0)) }
 
-    func committed() { isDirty = false }
+    func committed() {
+        isDirty = false
+        requests.remove(.commit)
+    }
 }

@@ -9,8 +9,8 @@ struct RunCommand: CheckedCommand {
         commandName: "run", abstract: "Runs a job.",
         usage: """
             \(RootCommand.programName) run JOB [--threads N] [--until-end]
-                [--commit-interval TIME] [--disorder TIME] [--durability DURABILITY]
-                [--guarantee GUARANTEE] [--data DIR]
+                [--commit-interval TIME] [--commit-spacing TIME] [--memory SIZE] [--disorder TIME]
+                [--durability DURABILITY] [--guarantee GUARANTEE] [--data DIR]
             """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
@@ -37,6 +37,23 @@ struct RunCommand: CheckedCommand {
                 + "\(DurationArgument(RunSettings.defaultCommitInterval)))", valueName: "time"),
         transform: DurationArgument.parse)
     var commitInterval = DurationArgument(RunSettings.defaultCommitInterval)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Time between two commits at least where there is nothing more to read, such as 10ms. (default: "
+                + "\(DurationArgument(RunSettings.defaultCommitSpacing)))", valueName: "time"),
+        transform: DurationArgument.parse)
+    var commitSpacing = DurationArgument(RunSettings.defaultCommitSpacing)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Memory for what the tasks have not committed yet, such as 64MiB or 2GiB; a task whose share "
+                + "is full commits early. (default: \(ByteCountArgument(RunSettings.defaultMemory)))",
+            valueName: "size"),
+        transform: ByteCountArgument.parse)
+    var memory = ByteCountArgument(RunSettings.defaultMemory)
 
     @Option(
         parsing: .unconditional,
@@ -82,8 +99,9 @@ struct RunCommand: CheckedCommand {
                 job, on: log,
                 settings: RunSettings(
                     threads: threads, untilEnd: untilEnd,
-                    commitInterval: commitInterval.duration, durability: durability,
-                    guarantee: guarantee))
+                    commitInterval: commitInterval.duration,
+                    commitSpacing: commitSpacing.duration, memory: memory.byteCount,
+                    durability: durability, guarantee: guarantee))
             let stopper = run.stopper
             stop.whenStopping { stopper.stop() }
             var progress = Progress("records processed")
@@ -91,7 +109,7 @@ struct RunCommand: CheckedCommand {
                 progress.update(done: state.recordsProcessed, remaining: state.recordsRemaining)
             }
         }
-        let isCutShort = untilEnd && stop.isStopping
+        let isCutShort = untilEnd && (stop.isStopping || summary.wasStoppedByTask)
         let note = isCutShort ? "; stopped before the end, the same command goes on" : ""
         StandardError.write(line: "\(job.name): \(summary)\(note)")
         try stop.check()
