@@ -234,7 +234,7 @@ struct CompactionTests {
     private func peakBytes() throws -> Int {
         let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmPeak:") }
-        let kilobytes = line?.split(separator: " ").dropLast().last.flatMap { Int($0) }
+        let kilobytes = line.flatMap { Int($0.filter(\.isNumber)) }
         return try #require(kilobytes) * 1024
     }
 
