@@ -75,7 +75,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "StreamJobsTesting", dependencies: ["StreamJobs"], swiftSettings: settings),
+            name: "StreamJobsTesting",
+            dependencies: ["LocalState", "StreamJobs", "StreamJobsCompression", "StreamJobsLog"],
+            swiftSettings: settings),
         .target(
             name: "StreamJobsCLI",
             dependencies: [
@@ -116,17 +118,21 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsTests",
-            dependencies: ["JobTestSupport", "StreamJobs", "StreamJobsTesting", "TestSupport"],
+            dependencies: [
+                "JobTestSupport", "LocalState", "StreamJobs", "StreamJobsLog",
+                "StreamJobsTesting", "TestSupport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "StreamJobsCLITests",
             dependencies: [
-                "jobrunner", "JobTestSupport", "StreamJobs", "StreamJobsCLI", "StreamJobsLog",
-                "TestSupport",
+                "jobrunner", "JobTestSupport", "LocalState", "StreamJobs", "StreamJobsCLI",
+                "StreamJobsLog", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "FlightJobsTests", dependencies: ["FlightJobs", "StreamJobsTesting"],
+            name: "FlightJobsTests",
+            dependencies: ["FlightJobs", "StreamJobs", "StreamJobsTesting"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

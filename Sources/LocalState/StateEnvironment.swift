@@ -28,8 +28,8 @@ package final class StateEnvironment {
     package internal(set) var isOpen = false
 
     /// An environment on disk. Nothing is touched before ``open()``.
-    package convenience init(directory: String) {
-        self.init(backend: LMDBBackend(directory: directory))
+    package convenience init(directory: String, settings: StateSettings = StateSettings()) {
+        self.init(backend: LMDBBackend(directory: directory, settings: settings))
     }
 
     /// An environment in memory, for tests. The data lives as long as `state` does.
@@ -76,7 +76,7 @@ package final class StateEnvironment {
     }
 
     /// Commits the dirty entries of all stores and the changes given, in one transaction. When it
-    /// returns, they are durable, power loss included. Of several changes of a key the last counts.
+    /// returns, they are durable, as far as the settings say. Of several changes of a key the last counts.
     ///
     /// If it throws and ``isUsable`` is false then, the environment must be closed and opened
     /// again, and tells by its data whether the commit happened. After every other error nothing
@@ -97,6 +97,9 @@ package final class StateEnvironment {
         }
         for store in stores { store.committed() }
     }
+
+    /// When it returns, all that was committed survives a power loss, whatever the durability.
+    package func sync() throws { try backend.sync() }
 
     /// Drops everything that is not committed, in all stores.
     package func rollback() {

@@ -64,7 +64,7 @@ extension CommitLog {
     func startMaintainer() {
         let signal = environment.background
         // The log is not kept by its thread: it ends with the log.
-        let body = MaintainerBody(log: self, signal: signal)
+        let body = Unmanaged.passRetained(MaintainerBody(log: self, signal: signal))
         maintainer.withLock { maintainer in
             var thread = pthread_t()
             let error = pthread_create(
@@ -73,8 +73,9 @@ extension CommitLog {
                     guard let argument else { return nil }
                     Unmanaged<MaintainerBody>.fromOpaque(argument).takeRetainedValue().run()
                     return nil
-                }, Unmanaged.passRetained(body).toOpaque())
+                }, body.toOpaque())
             guard error == 0 else {
+                body.release()
                 environment.options.notify(
                     "there is no background work: no thread could be started")
                 return

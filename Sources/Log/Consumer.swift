@@ -36,7 +36,9 @@ public final class Consumer {
     private var turnBytes = 0
     /// Bytes of batches that this call of `poll` may still open.
     private var bytesLeft = 0
+    /// Whose batch is being given, and whether the call has sought in it.
     private var opened: Assigned?
+    private var isSought = false
     @usableFromInline var openedName = TopicPartition("", PartitionID(0))
 
     private final class Assigned {
@@ -107,6 +109,7 @@ public final class Consumer {
         let assigned = try find(name)
         try assigned.partition.refresh()
         assigned.cursor.seek(to: try offset(of: start, for: assigned.cursor))
+        if assigned === opened { isSought = true }
     }
 
     /// The offset that comes next: behind the last record given. Throws `invalidArgument` for a
@@ -172,7 +175,8 @@ public final class Consumer {
     /// millisecond of an append. (The log of another process tells of no appends: it is looked at again
     /// and again, ever less often.)
     ///
-    /// The view is valid during the call only. A record whose call throws is not given again.
+    /// The view is valid during the call only. A record whose call throws is not given again. `body` may
+    /// seek, pause and unassign, which is in force behind the batch that it is given; it may not poll.
     /// - Parameters:
     ///   - timeout: How long to wait for a record; zero gives what is there.
     ///   - maxRecords: Of one call.
@@ -215,6 +219,11 @@ public final class Consumer {
     /// Waits until there may be `minBytes` to read, or the time is over.
     @usableFromInline
     func awaitBytes(_ minBytes: Int, _ wait: inout PollWait, maxBytes: Int) throws {
+        // Another batch would be read over the one that is being given.
+        guard opened == nil else {
+            throw LogError(
+                .invalidArgument, "a consumer was polled from within the call of its own poll")
+        }
         bytesLeft = maxBytes
         while !wait.isOver {
             let seen = signal.count
@@ -254,9 +263,13 @@ public final class Consumer {
             let isAtEnd = next.end.map { next.cursor.position >= $0 } ?? false
             if !next.isPaused, !isAtEnd {
                 let before = next.cursor.bytesRead
-                if let records = try next.cursor.open(),
-                    next.end.map({ records.baseOffset < $0.rawValue }) ?? true
-                {
+                if let records = try next.cursor.open() {
+                    if let end = next.end, records.baseOffset >= end.rawValue {
+                        // Compaction has taken out what lay below.
+                        next.cursor.seek(to: end)
+                        passTurn()
+                        continue
+                    }
                     let bytes = next.cursor.bytesRead - before
                     bytesLeft -= bytes
                     turnBytes += bytes
@@ -276,15 +289,18 @@ public final class Consumer {
     }
 
     @usableFromInline
-    func close(_ records: BatchRecords) { opened?.cursor.close(records) }
+    func close(_ records: BatchRecords) {
+        if !isSought { opened?.cursor.close(records) }
+        isSought = false
+        opened = nil
+    }
 
     @usableFromInline
     func damaged(_ damage: MalformedBatch, _ records: BatchRecords) -> LogError {
         guard let cursor = opened?.cursor else {
             return LogError(.corrupted, damage.description)
         }
-        cursor.close(records)
-        opened = nil
+        close(records)
         return cursor.damagedRecord(damage)
     }
 }

@@ -9,6 +9,8 @@ public struct Job: Sendable {
     /// How far behind the latest record of its partition a record may be, in event time, before it is
     /// late.
     public var disorder: Duration
+    /// How often an input record's effect is seen in the outputs, crashes included; a run may say otherwise.
+    public var guarantee = Guarantee.exactlyOnce
     package let kinds: [TaskKind]
 
     @inlinable

@@ -51,7 +51,7 @@ public final class JobRun {
     package init(
         _ job: Job, on log: any JobLog, state: StateLocation, settings: RunSettings
     ) throws {
-        self.job = try OpenJob(job, on: log, state: state)
+        self.job = try OpenJob(job, on: log, state: state, durability: settings.durability)
         self.settings = settings
     }
 
@@ -64,6 +64,7 @@ public final class JobRun {
         let start = ContinuousClock.now
         defer { job.close() }
         guard try job.begin(untilEnd: settings.untilEnd) else {
+            if settings.durability == .processCrash { try job.makeDurable() }
             return RunSummary(
                 recordsProcessed: 0, lateRecords: 0, elapsed: .now - start, hadNothingToDo: true)
         }
@@ -80,7 +81,12 @@ public final class JobRun {
             shared.ended.wait(after: seen, timeout: .milliseconds(200))
         }
         for thread in threads { WorkerThread.join(thread) }
-        if let failure = shared.failure.withLock({ $0 }) { throw failure }
+        if let failure = shared.failure.withLock({ $0 }) {
+            // What fails here too leaves the note that the state is not on the disk.
+            if settings.durability == .processCrash { try? job.makeDurable() }
+            throw failure
+        }
+        if settings.durability == .processCrash { try job.makeDurable() }
         return RunSummary(
             recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
             lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
@@ -99,9 +105,9 @@ public final class JobRun {
         var threads: [pthread_t] = []
         for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
-                job.tasks.filter { $0.partition % count == index }, log: job.log,
-                commits: job.commits,
-                commitInterval: settings.commitInterval)
+                job.tasks.filter { $0.partition % count == index }, of: job,
+                commitInterval: settings.commitInterval,
+                guarantee: settings.guarantee ?? job.plan.job.guarantee)
             shared.appends.withLock { $0.append(worker.appends) }
             // From here to the join the worker and its tasks are used by that thread alone.
             nonisolated(unsafe) let handedOver = worker

@@ -17,6 +17,10 @@ package enum Limits {
     static let waitTimeout = Duration.milliseconds(50)
     /// Bytes of a timer's key: with its time it is a key of the state.
     static let timerKeyBytes = 400
+    /// Bytes of a segment of the commits topic: the smallest that there is. A commit is 200 bytes and more,
+    /// so that a compaction is due every few thousand commits, and what is read at a start is two or three
+    /// segments.
+    static let commitsSegmentBytes = 1024 * 1024
     /// Epochs are 16 bits; from here on the task takes a new producer id.
     static let epochMax: Int16 = 32_000
 }

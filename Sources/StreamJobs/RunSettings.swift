@@ -9,13 +9,21 @@ public struct RunSettings: Sendable {
     /// Time between two commits while there is work. A task with nothing more to read commits at once.
     public var commitInterval: Duration
 
+    /// What a commit survives.
+    public var durability: Durability
+    /// How often an input record's effect is seen in the outputs; the job's own unless given.
+    public var guarantee: Guarantee?
+
     public init(
         threads: Int? = nil, untilEnd: Bool = false,
-        commitInterval: Duration = RunSettings.defaultCommitInterval
+        commitInterval: Duration = RunSettings.defaultCommitInterval,
+        durability: Durability = .powerLoss, guarantee: Guarantee? = nil
     ) {
         self.threads = threads
         self.untilEnd = untilEnd
         self.commitInterval = commitInterval
+        self.durability = durability
+        self.guarantee = guarantee
     }
 
     public static let defaultCommitInterval = Limits.commitInterval

@@ -30,7 +30,7 @@ struct LMDBBackendTests {
     @Test func `a full map grows and the commit is tried again`() throws {
         for round in 0..<2 {
             let environment = StateEnvironment(
-                backend: LMDBBackend(directory: path, mapBytes: 128 << 10))
+                backend: LMDBBackend(directory: path, settings: StateSettings(mapBytes: 128 << 10)))
             let store = blobs()
             environment.register(store)
             try environment.open()

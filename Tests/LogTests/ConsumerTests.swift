@@ -217,4 +217,17 @@ struct ConsumerTests {
         do { try action() } catch { return .failure(error) }
         return await result
     }
+
+    @Test func `a poll's call may seek, but not poll`() throws {
+        try log.withOwner { log, partition in
+            try partition().append("a", "b", "c")
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            try consumer.poll(maxRecords: 2) { name, record in
+                let error = #expect(throws: LogError.self) { try consumer.poll { _, _ in } }
+                #expect(error?.code == .invalidArgument)
+                if record.offset == Offset(1) { try consumer.seek(name, to: .earliest) }
+            }
+            #expect(try values(consumer) == ["a", "b", "c"])
+        }
+    }
 }

@@ -157,35 +157,31 @@ struct PartitionCursorTests {
         }
     }
 
-    @Test func `a batch of an unknown codec is refused by its number, again and again`() throws {
+    /// A batch that is not compressed and claims this codec is refused at each look.
+    private func expectRefusal(
+        ofCodec number: UInt8, _ code: LogError.Code, naming words: String
+    ) throws {
         var batch = KafkaPythonBatches.plain
-        batch[22] |= 5
+        batch[22] |= number
         mendChecksum(&batch)
         try writeFile(try log.segments[0], batch)
         try log.withPartition { partition throws in
             let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
             for _ in 0..<2 {
                 let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
-                #expect(error?.code == .newerFormat)
-                #expect(error?.message.contains("codec number 5") == true)
+                #expect(error?.code == code)
+                #expect(error?.message.contains(words) == true)
             }
         }
     }
 
+    @Test func `a batch of an unknown codec is refused by its number, again and again`() throws {
+        try expectRefusal(ofCodec: 5, .newerFormat, naming: "codec number 5")
+    }
+
     @Test(arguments: [CompressionCodec.gzip, .snappy, .lz4, .zstd])
     func `what is no compressed data is damage, again and again`(codec: CompressionCodec) throws {
-        var batch = KafkaPythonBatches.plain
-        batch[22] |= codec.rawValue
-        mendChecksum(&batch)
-        try writeFile(try log.segments[0], batch)
-        try log.withPartition { partition throws in
-            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
-            for _ in 0..<2 {
-                let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
-                #expect(error?.code == .corrupted)
-                #expect(error?.message.contains(codec.name) == true)
-            }
-        }
+        try expectRefusal(ofCodec: codec.rawValue, .corrupted, naming: codec.name)
     }
 
     // MARK: Compression and compaction

@@ -167,4 +167,24 @@ struct TopicRemadeTests {
         #expect(error?.code == .noSuchTopic)
         try owner.close()
     }
+
+    @Test func `a closed log finishes no deletion in the directory that the next owner has`() throws
+    {
+        let log = try TestLog()
+        let files = FailingFiles(.io) {
+            if case .remove(let path) = $0 { path.hasSuffix("/t-0") } else { false }
+        }
+        let old = try log.open(FileSystem(observer: files))
+        files.turn(on: true)
+        #expect(throws: LogError.self) { try old.deleteTopic("t") }
+        files.turn(on: false)
+        try old.close()
+        let new = try log.open()
+        try new.createTopic("t", partitions: 1)
+        try new.partition(TestLog.name).append("a")
+        let error = #expect(throws: LogError.self) { try old.createTopic("u", partitions: 1) }
+        #expect(error?.code == .readOnly)
+        try new.close()
+        #expect(try log.withPartition { try $0.values() } == ["a"])
+    }
 }

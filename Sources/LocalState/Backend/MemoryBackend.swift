@@ -72,6 +72,8 @@ package final class MemoryBackend: StateBackend {
         }
     }
 
+    package func sync() throws {}
+
     package func commit(_ batch: borrowing WriteBatch) throws {
         precondition(scanCount == 0, "state is not committed within a scan")
         for writes in batch.databases {

@@ -34,8 +34,11 @@ package protocol StateBackend: AnyObject {
         _ body: (_ key: RawSpan, _ value: RawSpan) throws -> Bool
     ) throws
 
-    /// Applies all writes or none; durable (power loss included) when it returns.
+    /// Applies all writes or none; as durable as its settings say when it returns.
     func commit(_ batch: borrowing WriteBatch) throws
+
+    /// When it returns, all that was committed survives a power loss.
+    func sync() throws
 
     /// Ends all use. Nothing that was not committed remains.
     func close()

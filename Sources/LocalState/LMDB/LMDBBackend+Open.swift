@@ -23,6 +23,8 @@ extension LMDBBackend {
 
     /// Opens the environment with the largest map that the system grants.
     private func openEnvironment(databaseCountMax: Int) throws {
+        var flags = UInt32(MDB_NOTLS)
+        if settings.durability == .none { flags |= UInt32(MDB_NOSYNC) }
         while true {
             var created: OpaquePointer?
             try check(mdb_env_create(&created), "mdb_env_create for \(label)")
@@ -34,7 +36,7 @@ extension LMDBBackend {
                 mdb_env_set_maxreaders(created, Limits.readersMax),
                 "mdb_env_set_maxreaders of \(label)")
             try check(mdb_env_set_mapsize(created, mapBytes), "mdb_env_set_mapsize of \(label)")
-            let code = mdb_env_open(created, label, UInt32(MDB_NOTLS), 0o666)
+            let code = mdb_env_open(created, label, flags, 0o666)
             guard code == ENOMEM, mapBytes / 2 >= Limits.mapBytesMin else {
                 return try check(code, "mdb_env_open of \(label)")
             }

@@ -12,6 +12,7 @@ package final class LMDBBackend: StateBackend {
     package let label: String
     var environment: OpaquePointer?
     var identity: DirectoryIdentity?
+    let settings: StateSettings
     var mapBytes: Int
     private var databases: [MDB_dbi] = []
     private var snapshot: OpaquePointer?
@@ -19,9 +20,10 @@ package final class LMDBBackend: StateBackend {
     private var scanCount = 0
     private var failedCommit: String?
 
-    package init(directory: String, mapBytes: Int = Limits.mapBytes) {
+    package init(directory: String, settings: StateSettings = StateSettings()) {
         label = directory
-        self.mapBytes = mapBytes
+        self.settings = settings
+        mapBytes = settings.mapBytes
     }
 
     deinit { close() }
@@ -99,6 +101,16 @@ package final class LMDBBackend: StateBackend {
                 try apply(writes, in: transaction)
             }
         }
+    }
+
+    package func sync() throws {
+        try checkUsable()
+        let code = mdb_env_sync(environment, 1)
+        guard code != MDB_SUCCESS else { return }
+        // What the system could not write it may have dropped: a second call would find nothing to do.
+        let failure = error(of: code, "mdb_env_sync of \(label)")
+        failedCommit = failure.message
+        throw failure
     }
 
     package func close() {

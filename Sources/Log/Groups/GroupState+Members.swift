@@ -14,7 +14,10 @@ extension GroupState {
             if request.memberID.isEmpty {
                 return try joinedAnew(request, id, now)
             }
-            if pendingMembers.removeValue(forKey: request.memberID) != nil {
+            // An id is given out to a member that is not static: an instance's name beside it is not its own.
+            if request.instanceID == nil,
+                pendingMembers.removeValue(forKey: request.memberID) != nil
+            {
                 return add(request, as: request.memberID, id, now)
             }
             try requireMember(request.memberID, request.instanceID)
@@ -286,10 +289,12 @@ extension GroupState {
         generation = max(0, metadata.generation)
         protocolType = metadata.protocolType.isEmpty ? nil : metadata.protocolType
         let staying = metadata.members.filter { !isGone($0) }
-        guard !staying.isEmpty, let name = metadata.protocolName else { return }
+        guard !staying.isEmpty, protocolType != nil, let name = metadata.protocolName else {
+            return
+        }
         protocolName = name
         phase = .stable
-        for member in staying {
+        for member in staying where members[member.id] == nil {
             members[member.id] = Member(
                 id: member.id, instanceID: member.instanceID, clientID: member.clientID,
                 clientHost: member.clientHost, sessionTimeout: member.sessionTimeout,
@@ -299,14 +304,11 @@ extension GroupState {
             if let instance = member.instanceID { staticMembers[instance] = member.id }
         }
         leader = metadata.leader.flatMap { members[$0] == nil ? nil : $0 }
-        // Someone's share is nobody's now.
-        if staying.count < metadata.members.count { _ = handleLoss(now) }
-    }
-
-    private mutating func handleLoss(_ now: GroupInstant) -> [GroupAction] {
+        // Someone's share is nobody's now, or there is nobody to share out.
+        guard members.count < metadata.members.count || leader == nil else { return }
         prepareRebalance(now)
-        defer { actions = [] }
-        return actions
+        // Nobody has called yet who could be told.
+        actions = []
     }
 
     /// Deletes a group without members. Throws `groupNotEmpty`.

@@ -77,7 +77,7 @@ extension Partition {
             }
         } catch let failure as LogError {
             state.withLock { $0.failure = failure }
-            throw failure
+            throw failure.forGood
         }
         return end
     }

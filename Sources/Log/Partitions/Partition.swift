@@ -167,7 +167,7 @@ package final class Partition: Sendable {
         }
         if let failure = state.failure {
             throw LogError(
-                failure.code,
+                failure.forGood.code,
                 "\(name) takes no more writes after a failure (\(failure.message)); start again")
         }
     }

@@ -86,7 +86,12 @@ final class Segment: Sendable {
         }
     }
 
-    /// Of the first batch; nil where there is none that can be believed (reading will say so).
+    /// The largest timestamp of the first batch; nil where there is none that can be believed (reading will
+    /// say so).
+    func firstBatchTimestamp() throws -> Timestamp? {
+        try firstTimestamp ?? Self.firstTimestamp(try log())
+    }
+
     private static func firstTimestamp(_ log: File) throws -> Timestamp? {
         var bytes = [UInt8](repeating: 0, count: BatchHeader.byteCount)
         return try bytes.withUnsafeMutableBytes { bytes in
@@ -117,7 +122,9 @@ final class Segment: Sendable {
         guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count,
             name.utf8.prefix(20).allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             ),
-            let offset = Int64(name.prefix(20))
+            let offset = Int64(name.prefix(20)),
+            // What an index entry is counted from it is an offset as well.
+            offset <= Int64.max - Int64(UInt32.max)
         else { return nil }
         return Offset(offset)
     }

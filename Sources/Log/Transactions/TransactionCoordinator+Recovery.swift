@@ -31,9 +31,9 @@ extension TransactionCoordinator {
 
     /// All of its timeout where the clock says that it begins in the future: the clock was set back.
     private static func timeLeft(of metadata: TransactionMetadata) -> Duration {
-        let passed = Timestamp.now().milliseconds - metadata.start.milliseconds
-        guard metadata.start.milliseconds >= 0, passed > 0 else { return metadata.timeout }
-        return max(.zero, metadata.timeout - .milliseconds(passed))
+        let (now, start) = (Timestamp.now(), metadata.start)
+        guard start.milliseconds >= 0, now > start else { return metadata.timeout }
+        return max(.zero, metadata.timeout - .milliseconds(now.milliseconds - start.milliseconds))
     }
 
     private func adoptOpen(_ entries: [String: Entry]) throws {

@@ -7,9 +7,10 @@
 //   3  append the markers: readers see the records
 //   4  flush the partitions, append CompleteCommit
 //
-// Up to 2 a crash aborts, from then on recovery does 3 and 4 again. The Ongoing record is not flushed:
-// where a power loss takes it, the partitions themselves say what is open in them. Only transactions of
-// producers in this topic are ever ended here; jobs' are decided by their state.
+// A crash up to 2 leaves it open, to be aborted by its timeout or the id's next producer; from then on
+// recovery does 3 and 4 again. The Ongoing record is not flushed: where a power loss takes it, the
+// partitions themselves say what is open in them. Only transactions of producers in this topic are ever
+// ended here; jobs' are decided by their state.
 
 import Synchronization
 
@@ -158,8 +159,8 @@ package final class TransactionCoordinator: Sendable {
         entries.withLock { Array($0.values) }.map { $0.state.withLock { $0.metadata } }
     }
 
-    /// Aborts the open transaction of a transactional id and fences its producer. Throws
-    /// `noSuchTransaction`, or `invalidTransactionState` where it is decided.
+    /// Aborts the open transaction of a transactional id; its stamp is over then. Throws
+    /// `noSuchTransaction`, or `invalidTransactionState` where it is decided or none is open.
     package func abort(_ transactionalID: String) throws {
         try entry(transactionalID).state.withLock { state in
             guard state.metadata.state == .ongoing else {

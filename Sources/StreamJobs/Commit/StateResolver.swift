@@ -17,6 +17,7 @@ package struct StateResolver: TransactionResolver {
         var commits: [CommitRecord] = []
         let root = log.directory + "/state"
         for job in try Self.names(in: root) {
+            _ = try UnsyncedMark(directory: "\(root)/\(job)").isSet()
             for task in try Self.names(in: "\(root)/\(job)") {
                 let directory = "\(root)/\(job)/\(task)"
                 guard FileManager.default.fileExists(atPath: directory + "/data.mdb") else {

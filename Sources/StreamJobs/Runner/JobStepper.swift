@@ -11,8 +11,8 @@ package final class JobStepper {
     package init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
         self.job = try OpenJob(job, on: log, state: state)
         worker = Worker(
-            self.job.tasks, log: log, commits: self.job.commits, commitInterval: .seconds(1_000_000)
-        )
+            self.job.tasks, of: self.job, commitInterval: .seconds(1_000_000),
+            guarantee: job.guarantee)
         _ = try self.job.begin(untilEnd: false)
     }
 

@@ -10,22 +10,37 @@ package enum StateLocation {
     case directory(String)
     /// By task name, for the test kit: what is here survives the job.
     case memory((String) -> MemoryState)
+
+    /// Where those of `job` are on the disk.
+    fileprivate func directory(of job: Job) -> String? {
+        guard case .directory(let directory) = self else { return nil }
+        return "\(directory)/\(job.name)"
+    }
 }
 
 final class OpenJob {
     let plan: JobPlan
     let log: any JobLog
     let commits: any JobLogPartition
+    let durability: Durability
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
+    /// Says whether the states may not be on the disk; nil in memory.
+    private let unsynced: UnsyncedMark?
 
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
     /// refuses a state that does not fit the log.
-    init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
+    init(
+        _ job: Job, on log: any JobLog, state: StateLocation, durability: Durability = .powerLoss
+    ) throws {
         self.log = log
+        self.durability = durability
+        unsynced = state.directory(of: job).map { UnsyncedMark(directory: $0) }
+        let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
+        if durability == .processCrash { try unsynced?.set() }
         let lastCommits = try CommitsTopic.lastCommits(in: commits)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
@@ -34,6 +49,32 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
+        if durability == .powerLoss, mayBeUnsynced { try makeDurable() }
+    }
+
+    /// When it returns, all that was committed survives a power loss, whatever the durability. Of use
+    /// only while no task runs.
+    func makeDurable() throws {
+        // The log first: state that is on the disk must not speak of records that are not.
+        try log.flush(allPartitions())
+        for task in tasks { try task.environment.sync() }
+        try unsynced?.clear()
+    }
+
+    /// Every partition that the job reads or writes, once each.
+    private func allPartitions() throws -> [any JobLogPartition] {
+        var partitions = [commits.name: commits]
+        for kind in plan.kinds {
+            let topics =
+                kind.inputs.map { ($0.topic, $0.partitionCount) }
+                + kind.outputs.map { ($0.topic, $0.partitionCount) }
+            for (topic, count) in topics {
+                for partition in try self.partitions(of: topic, count) {
+                    partitions[partition.name] = partition
+                }
+            }
+        }
+        return Array(partitions.values)
     }
 
     deinit { close() }
@@ -52,7 +93,10 @@ final class OpenJob {
         let environment =
             switch location {
             case .directory(let directory):
-                StateEnvironment(directory: "\(directory)/\(plan.job.name)/\(name)")
+                StateEnvironment(
+                    directory: "\(directory)/\(plan.job.name)/\(name)",
+                    settings: StateSettings(
+                        durability: durability == .powerLoss ? .powerLoss : .none))
             case .memory(let states): StateEnvironment(inMemory: states(name))
             }
         for store in declarations.stores { environment.register(store) }

@@ -5,19 +5,17 @@ import Synchronization
 
 final class Worker {
     let tasks: [TaskCore]
-    private let log: any JobLog
-    private let commits: any JobLogPartition
+    private let taskCommit: TaskCommit
     private let commitInterval: Duration
     private var lastCommit = ContinuousClock.now
     /// Notified with each append to a partition that a task of this worker reads.
     let appends = AppendSignal()
 
     init(
-        _ tasks: [TaskCore], log: any JobLog, commits: any JobLogPartition, commitInterval: Duration
+        _ tasks: [TaskCore], of job: OpenJob, commitInterval: Duration, guarantee: Guarantee
     ) {
         self.tasks = tasks
-        self.log = log
-        self.commits = commits
+        taskCommit = TaskCommit(job, guarantee)
         self.commitInterval = commitInterval
     }
 
@@ -44,7 +42,7 @@ final class Worker {
 
     @discardableResult
     func commit() throws -> Int {
-        let count = try TaskCommit.commit(tasks, to: commits, of: log)
+        let count = try taskCommit.commit(tasks)
         lastCommit = .now
         return count
     }

@@ -9,7 +9,8 @@ struct RunCommand: CheckedCommand {
         commandName: "run", abstract: "Runs a job.",
         usage: """
             \(RootCommand.programName) run JOB [--threads N] [--until-end]
-                [--commit-interval TIME] [--disorder TIME] [--data DIR]
+                [--commit-interval TIME] [--disorder TIME] [--durability DURABILITY]
+                [--guarantee GUARANTEE] [--data DIR]
             """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
@@ -45,6 +46,22 @@ struct RunCommand: CheckedCommand {
         transform: DurationArgument.parse)
     var disorder: DurationArgument?
 
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "What a commit survives: power-loss, or process-crash, which waits for no disk but leaves "
+                + "a state that has to be rebuilt when the machine goes down.",
+            valueName: "durability"))
+    var durability = Durability.powerLoss
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How often the effect of a record is seen in the outputs when the job has crashed in the "
+                + "midst of a commit: exactly-once, at-least-once or at-most-once. The job's own unless "
+                + "given; the state is exact with each.", valueName: "guarantee"))
+    var guarantee: Guarantee?
+
     @OptionGroup var data: DataOption
 
     func check() throws {
@@ -63,7 +80,8 @@ struct RunCommand: CheckedCommand {
                 job, on: log,
                 settings: RunSettings(
                     threads: threads, untilEnd: untilEnd,
-                    commitInterval: commitInterval.duration))
+                    commitInterval: commitInterval.duration, durability: durability,
+                    guarantee: guarantee))
             let stopper = run.stopper
             stop.whenStopping { stopper.stop() }
             var progress = Progress("records processed")
@@ -86,3 +104,6 @@ struct RunCommand: CheckedCommand {
             "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
     }
 }
+
+extension Durability: ExpressibleByArgument {}
+extension Guarantee: ExpressibleByArgument {}

@@ -1,25 +1,25 @@
 // Logs and files to measure on, each in a directory of its own that goes when it is done.
 
-import CFloors
+package import CFloors
 import Foundation
-import StreamJobsLog
+package import StreamJobsLog
 
-struct FloorFailed: Error, CustomStringConvertible {
+package struct FloorFailed: Error, CustomStringConvertible {
     let code: Int32
-    var description: String { "a floor failed: \(String(cString: strerror(code)))" }
+    package var description: String { "a floor failed: \(String(cString: strerror(code)))" }
 }
 
-func check(_ code: Int32) throws {
+package func check(_ code: Int32) throws {
     guard code == 0 else { throw FloorFailed(code: code) }
 }
 
 /// Where the measured files lie: BENCH_DIR, or the system's temporary directory.
-enum Workspace {
-    static let root =
+package enum Workspace {
+    package static let root =
         ProcessInfo.processInfo.environment["BENCH_DIR"]
         ?? FileManager.default.temporaryDirectory.path
 
-    static func withDirectory<R>(_ body: (String) throws -> R) throws -> R {
+    package static func withDirectory<R>(_ body: (String) throws -> R) throws -> R {
         let path = root + "/streamjobs-bench-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         defer {
@@ -37,7 +37,7 @@ enum Workspace {
     }
 
     /// Opens a log that was left without being closed: its thread may still hold the directory.
-    static func openWhenFree(_ path: String) throws -> CommitLog {
+    package static func openWhenFree(_ path: String) throws -> CommitLog {
         while true {
             do {
                 return try CommitLog.open(path, as: .owner)
@@ -46,7 +46,8 @@ enum Workspace {
     }
 
     /// A new log with one topic `t`; it is closed without a flush of what was only written.
-    static func withLog<R>(partitions: Int, _ body: (CommitLog, Topic, String) throws -> R) throws
+    package static func withLog<R>(partitions: Int, _ body: (CommitLog, Topic, String) throws -> R)
+        throws
         -> R
     {
         try withDirectory { path in
@@ -58,15 +59,15 @@ enum Workspace {
 }
 
 /// The records of all benchmarks: an 8-byte key and a value of 100 bytes, one timestamp.
-enum Workload {
-    static let valueBytes = 100
-    static let batchBytes = 256 * 1024
-    static let timestamp = Timestamp(milliseconds: 1_700_000_000_000)
+package enum Workload {
+    package static let valueBytes = 100
+    package static let batchBytes = 256 * 1024
+    package static let timestamp = Timestamp(milliseconds: 1_700_000_000_000)
     /// Bytes of a record in a batch of the workload, nearly.
-    static let recordBytes = 118
+    package static let recordBytes = 118
 
     /// Sends `count` records to the partition and flushes each time `flushBytes` were sent.
-    static func send(
+    package static func send(
         _ count: Int, with producer: Producer, to topic: Topic, flushBytes: Int? = nil
     ) throws {
         let value = [UInt8](repeating: UInt8(ascii: "v"), count: valueBytes)
@@ -87,7 +88,7 @@ enum Workload {
     }
 
     /// The same with the floor.
-    static func floorJob<R>(
+    package static func floorJob<R>(
         _ count: Int, path: String, flushBytes: Int = 0, _ body: (floor_append_job) throws -> R
     ) rethrows -> R {
         try path.withCString { path in

@@ -15,16 +15,16 @@ struct Line: Codable {
     let config: String
 }
 
-enum Better { case more, less }
+package enum Better { case more, less }
 
 /// What one run has cost.
-struct Cost {
+package struct Cost {
     /// Seconds by the clock.
-    var seconds = 0.0
+    package var seconds = 0.0
     /// Seconds of processor time, of all threads and of the kernel for them.
-    var processorSeconds = 0.0
+    package var processorSeconds = 0.0
 
-    static func of(_ body: () throws -> Void) rethrows -> Cost {
+    package static func of(_ body: () throws -> Void) rethrows -> Cost {
         let start = ContinuousClock.now
         let startProcessor = processorTime()
         try body()
@@ -40,7 +40,7 @@ struct Cost {
     }
 }
 
-func median(_ numbers: [Double]) -> Double {
+package func median(_ numbers: [Double]) -> Double {
     let sorted = numbers.sorted()
     guard !sorted.isEmpty else { return 0 }
     let middle = sorted.count / 2
@@ -48,7 +48,7 @@ func median(_ numbers: [Double]) -> Double {
 }
 
 /// The medians of both, run in turn after one round that does not count.
-func alternate<T>(_ rounds: Int, value: () throws -> T, floor: () throws -> T) throws -> (
+package func alternate<T>(_ rounds: Int, value: () throws -> T, floor: () throws -> T) throws -> (
     values: [T], floors: [T]
 ) {
     var values: [T] = []
@@ -73,18 +73,15 @@ func alternate<T>(_ rounds: Int, value: () throws -> T, floor: () throws -> T) t
 }
 
 /// Collects the lines and prints them: a table, or JSON objects where JSON=1 is set.
-final class Report {
+package final class Report {
     private let isJSON = ProcessInfo.processInfo.environment["JSON"] == "1"
     private let encoder = JSONEncoder()
 
-    init() {
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        if !isJSON {
-            print(row("name", "value", "unit", "floor", "ratio", "config"))
-        }
-    }
+    private var isEmpty = true
 
-    func add(
+    package init() { encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes] }
+
+    package func add(
         _ name: String, _ value: Double, _ unit: String, floor: Double? = nil,
         better: Better = .more, _ config: String
     ) throws {
@@ -95,6 +92,9 @@ final class Report {
         if isJSON {
             print(String(decoding: try encoder.encode(line), as: UTF8.self))
         } else {
+            // With the first line, since a suite is run by several programs: some may have none.
+            if isEmpty { print(row("name", "value", "unit", "floor", "ratio", "config")) }
+            isEmpty = false
             print(
                 row(
                     name, text(line.value), unit, line.floor.map(text) ?? "-",
@@ -126,8 +126,36 @@ final class Report {
     }
 }
 
+/// Runs the benchmarks whose names begin with an argument of the program, or all where there is none;
+/// false if one has failed. Each says on the standard error why.
+package func runBenchmarks(_ benchmarks: [(name: String, run: (Report) throws -> Void)]) -> Bool {
+    let wanted = CommandLine.arguments.dropFirst()
+    let report = Report()
+    var isFailed = false
+    for benchmark in benchmarks
+    where wanted.isEmpty || wanted.contains(where: { benchmark.name.hasPrefix($0) }) {
+        do {
+            try benchmark.run(report)
+        } catch {
+            isFailed = true
+            FileHandle.standardError.write(Data("\(benchmark.name): \(error)\n".utf8))
+        }
+    }
+    return !isFailed
+}
+
+package struct WrongResult: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(description: String) { self.description = description }
+}
+
+package func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+    guard condition else { throw WrongResult(description: message()) }
+}
+
 /// Runs each body in a thread of its own, all at once; throws the first error.
-func inThreads(_ bodies: [@Sendable () throws -> Void]) throws {
+package func inThreads(_ bodies: [@Sendable () throws -> Void]) throws {
     let group = DispatchGroup()
     let results = Results(count: bodies.count)
     for (index, body) in bodies.enumerated() {
