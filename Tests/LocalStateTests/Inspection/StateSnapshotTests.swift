@@ -12,9 +12,10 @@ struct StateSnapshotTests {
 
     /// Keys of all lengths, also such that differ only behind what LMDB takes of them.
     private func key(_ generator: inout SeededGenerator) -> [UInt8] {
-        let length =
-            [0, 1, 2, 20, 493, 494, 495, 509, 510, 600].randomElement(using: &generator) ?? 0
-        let fill = [UInt8(0x61), 0x62, 0xff].randomElement(using: &generator) ?? 0
+        let lengths = [0, 1, 2, 20, 493, 494, 495, 509, 510, 600]
+        let fills: [UInt8] = [0x61, 0x62, 0xff]
+        let length = lengths[Int.random(in: 0..<lengths.count, using: &generator)]
+        let fill = fills[Int.random(in: 0..<fills.count, using: &generator)]
         var key = [UInt8](repeating: fill, count: length)
         if length > 0, Bool.random(using: &generator) {
             key[length - 1] = UInt8.random(in: 0...255, using: &generator)
