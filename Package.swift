@@ -64,7 +64,8 @@ let package = Package(
             dependencies: ["CStreamJobsLinux", "StreamJobsChecksum", "StreamJobsCompression"],
             path: "Sources/Log", swiftSettings: settings),
         .target(
-            name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
+            name: "LocalState",
+            dependencies: ["CStreamJobsLMDB", "CStreamJobsLinux", "StreamJobsChecksum"],
             swiftSettings: settings),
         .target(
             name: "StreamJobs",

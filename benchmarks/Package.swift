@@ -11,7 +11,7 @@ let package = Package(
             name: "CFloors",
             // The floors are what this very processor can do.
             cSettings: [.unsafeFlags(["-O3", "-march=native"])],
-            linkerSettings: [.linkedLibrary("isal")]),
+            linkerSettings: [.linkedLibrary("isal"), .linkedLibrary("lmdb")]),
         // The harness, logs to measure on, and the records that all suites use.
         .target(
             name: "BenchmarkSupport",

@@ -4,9 +4,8 @@ package enum Limits {
     /// Time between two commits while there is work: long enough that flushes (about 1 ms a partition)
     /// are a small part of it, short enough that outputs seem immediate.
     static let commitInterval = Duration.milliseconds(200)
-    /// Bytes of output and undecided state entries that a task holds back before it commits early.
+    /// Bytes of output that a task holds back before it commits early.
     static let heldBytes = 32 * 1024 * 1024
-    static let heldStoreEntries = 200_000
     /// Records that a task takes before the next task of its thread has its turn.
     static let turnRecords = 512
     /// Bytes kept of one upstream task's records while others are waited for.

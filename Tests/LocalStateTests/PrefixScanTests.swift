@@ -31,7 +31,7 @@ struct PrefixScanTests {
     func `a text's prefix finds what begins with it`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let store = KeyValueStore<String, Int64>(name: "texts", value: .int64)
-        let environment = try StateData(.disk, in: directory).open(store)
+        let environment = try StateData(in: directory).open(store)
         let letters = ["a", "b", "\0", "é", "\u{10ffff}"]
         func text() -> String {
             (0..<Int.random(in: 0...4, using: &generator)).map { _ in
@@ -63,7 +63,7 @@ struct PrefixScanTests {
         typealias Key = KeyTriple<[UInt8], Int16, [UInt8]>
         let raw = KeyValueStore<[UInt8], Int64>(name: "raw", value: .int64)
         let store = KeyValueStore<Key, Int64>(name: "triples", value: .int64)
-        let environment = try StateData(.disk, in: directory).open(raw, store)
+        let environment = try StateData(in: directory).open(raw, store)
         func bytes() -> [UInt8] {
             (0..<Int.random(in: 0...3, using: &generator)).map { _ in
                 [0, 1, 0xff].randomElement(using: &generator) ?? 0
@@ -104,7 +104,7 @@ struct PrefixScanTests {
 
     @Test func `a pair's first part finds its seconds and not those of a longer one`() throws {
         let store = KeyValueStore<KeyPair<String, Int64>, Int64>(name: "pairs", value: .int64)
-        let environment = try StateData(.disk, in: directory).open(store)
+        let environment = try StateData(in: directory).open(store)
         defer { environment.close() }
         for key in ["a", "a\0", "a\0\u{1}", "ab", ""] { try store.put(KeyPair(key, 1), 1) }
         var found: [String] = []

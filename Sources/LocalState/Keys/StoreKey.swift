@@ -25,6 +25,13 @@ public protocol StoreKey: Hashable, Sendable {
     func encodeOrderedPart(into buffer: inout [UInt8])
     /// The reverse: takes a part that begins at `position`, and moves `position` behind it.
     static func takeOrderedPart(of bytes: RawSpan, at position: inout Int) throws -> Self
+
+    /// The bytes of a key as a number, the first one highest, filled up with zeros. Asked only of types all
+    /// of whose keys have 1 to 8 bytes; by default they are encoded.
+    var orderedBits: UInt64 { get }
+    /// A hash whose upper half is good; equal for keys with the same bytes. By default that of
+    /// `hashKey(into:)`.
+    func storeHash(seed: UInt64) -> UInt64
 }
 
 extension StoreKey {
@@ -91,20 +98,4 @@ extension StoreKey where Self: RawRepresentable, RawValue: StoreKey {
 
     @inlinable
     public func hashKey(into hasher: inout Hasher) { rawValue.hashKey(into: &hasher) }
-}
-
-/// A key in a store's dictionary, compared as its bytes are.
-@frozen
-@usableFromInline
-struct CachedKey<Key: StoreKey>: Hashable {
-    @usableFromInline let key: Key
-
-    @inlinable
-    init(_ key: Key) { self.key = key }
-
-    @inlinable
-    static func == (one: Self, other: Self) -> Bool { Key.isSameKey(one.key, other.key) }
-
-    @inlinable
-    func hash(into hasher: inout Hasher) { key.hashKey(into: &hasher) }
 }

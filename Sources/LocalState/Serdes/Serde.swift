@@ -103,6 +103,17 @@ extension Serde where Value == Int64 {
     }
 }
 
+extension Serde where Value == Void {
+    /// Looks at no byte, null or not; writes none. For the keys or values of an input that its task does
+    /// not need decoded.
+    @inlinable
+    public static var ignored: Serde<Void> {
+        Serde(
+            name: "ignored", encode: { _, _ in }, decode: { _ in }, decodeNull: {},
+            isNull: { _ in false })
+    }
+}
+
 extension Serde {
     /// Values that may be nil: nil is written as null (a record without value is a tombstone), and
     /// everything else as the wrapped serde does.

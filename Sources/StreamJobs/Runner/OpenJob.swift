@@ -8,13 +8,28 @@ import StreamJobsLog
 package enum StateLocation {
     /// `<directory>/<job>/<task>/`
     case directory(String)
-    /// By task name, for the test kit: what is here survives the job.
-    case memory((String) -> MemoryState)
+    /// The same without waiting for the disk, whatever the job's durability: for the test kit.
+    case scratch(String)
 
-    /// Where those of `job` are on the disk.
-    fileprivate func directory(of job: Job) -> String? {
-        guard case .directory(let directory) = self else { return nil }
-        return "\(directory)/\(job.name)"
+    /// Where those of `job` are.
+    fileprivate func directory(of job: Job) -> String {
+        switch self {
+        case .directory(let directory), .scratch(let directory): "\(directory)/\(job.name)"
+        }
+    }
+
+    fileprivate func settings(_ durability: Durability) -> StateSettings {
+        switch self {
+        case .directory:
+            StateSettings(durability: durability == .powerLoss ? .powerLoss : .none)
+        case .scratch: StateSettings(durability: .none)
+        }
+    }
+
+    /// The note that says whether the states may not be on the disk; nil where nobody wants to know.
+    fileprivate func unsyncedMark(of job: Job) throws -> UnsyncedMark? {
+        guard case .directory = self else { return nil }
+        return try UnsyncedMark(directory: directory(of: job))
     }
 }
 
@@ -25,7 +40,7 @@ final class OpenJob {
     let durability: Durability
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
-    /// Says whether the states may not be on the disk; nil in memory.
+    /// Says whether the states may not be on the disk; nil for the test kit.
     private let unsynced: UnsyncedMark?
 
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
@@ -35,7 +50,7 @@ final class OpenJob {
     ) throws {
         self.log = log
         self.durability = durability
-        unsynced = state.directory(of: job).map { UnsyncedMark(directory: $0) }
+        unsynced = try state.unsyncedMark(of: job)
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
@@ -90,15 +105,9 @@ final class OpenJob {
         let name = kind.taskName(partition)
         let declarations = TaskSetup.Declarations()
         let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
-        let environment =
-            switch location {
-            case .directory(let directory):
-                StateEnvironment(
-                    directory: "\(directory)/\(plan.job.name)/\(name)",
-                    settings: StateSettings(
-                        durability: durability == .powerLoss ? .powerLoss : .none))
-            case .memory(let states): StateEnvironment(inMemory: states(name))
-            }
+        let environment = StateEnvironment(
+            directory: "\(location.directory(of: plan.job))/\(name)",
+            settings: location.settings(durability))
         for store in declarations.stores { environment.register(store) }
         try environment.open()
 

@@ -14,7 +14,7 @@ struct ExpirySweepTests {
     }
 
     @Test func `a round of commits removes all that has expired, and nothing else`() throws {
-        let subject = try KindsSubject(StateData(.disk, in: directory), clock.forStores)
+        let subject = try KindsSubject(StateData(in: directory), clock.forStores)
         defer { subject.environment.close() }
         let count = Int64(5 * Limits.sweepEntriesMin)
         for number in 0..<count {
@@ -41,7 +41,7 @@ struct ExpirySweepTests {
     }
 
     @Test func `what has expired takes about as much room as what is alive, at most`() throws {
-        let subject = try KindsSubject(StateData(.disk, in: directory), clock.forStores)
+        let subject = try KindsSubject(StateData(in: directory), clock.forStores)
         defer { subject.environment.close() }
         let written: Int64 = 400
         let lifetime: Int64 = 10
@@ -62,7 +62,7 @@ struct ExpirySweepTests {
 
     @Test func `nothing expires as long as there is no event time`() throws {
         clock.watermark = .min
-        let subject = try KindsSubject(StateData(.disk, in: directory), clock.forStores)
+        let subject = try KindsSubject(StateData(in: directory), clock.forStores)
         defer { subject.environment.close() }
         _ = try subject.windows.put("a", 1, start: .min)
         try subject.environment.commit([])
@@ -74,7 +74,7 @@ struct ExpirySweepTests {
     }
 
     @Test func `a late record's entry lives from event time on`() throws {
-        let subject = try KindsSubject(StateData(.disk, in: directory), clock.forStores)
+        let subject = try KindsSubject(StateData(in: directory), clock.forStores)
         defer { subject.environment.close() }
         clock.watermark = 100
         clock.timestamp = 10

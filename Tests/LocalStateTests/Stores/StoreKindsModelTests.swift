@@ -79,7 +79,7 @@ struct KindsModel {
         ["", "a", "a\0", "a\0\0", "ab", "é", "\u{10ffff}"] + [String(repeating: "k", count: 700)]
 
     init(seed: UInt64, in directory: TemporaryDirectory) throws {
-        data = StateData(.disk, in: directory)
+        data = StateData(in: directory)
         subject = try KindsSubject(data, clock.forStores)
         generator = SeededGenerator(seed: seed)
     }

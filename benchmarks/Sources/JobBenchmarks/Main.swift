@@ -8,8 +8,9 @@ import Foundation
 struct JobBenchmarks {
     static func main() {
         let isDone = runBenchmarks([
-            ("keyed-count.1M", { try KeyedCount.run("keyed-count.1M", keys: 1_000_000, $0) }),
-            ("keyed-count.10M", { try KeyedCount.run("keyed-count.10M", keys: 10_000_000, $0) }),
+            ("path", KeyedCount.path),
+            ("keyed-count.1M", KeyedCount.million),
+            ("keyed-count.10M", KeyedCount.tenMillion),
         ])
         if !isDone { exit(1) }
     }

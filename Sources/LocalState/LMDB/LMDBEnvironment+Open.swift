@@ -3,7 +3,7 @@
 import CStreamJobsLMDB
 import Glibc
 
-extension LMDBBackend {
+extension LMDBEnvironment {
     package func open(databaseCountMax: Int) throws {
         precondition(environment == nil, "state is opened once")
         try StateDirectory.create(label)

@@ -7,17 +7,25 @@
 import CStreamJobsLMDB
 import Glibc
 
+/// A named database of an environment.
+package struct Database: Hashable, Sendable {
+    let handle: MDB_dbi
+}
+
 /// One LMDB environment.
-package final class LMDBBackend: StateBackend {
+package final class LMDBEnvironment {
+    /// What error messages call it: the directory.
     package let label: String
+    let settings: StateSettings
     var environment: OpaquePointer?
     var identity: DirectoryIdentity?
-    let settings: StateSettings
     var mapBytes: Int
-    private var databases: [MDB_dbi] = []
     private var snapshot: OpaquePointer?
     private var hasSnapshot = false
-    private var scanCount = 0
+    /// Counts the snapshots, from 1: a cursor of another one must be renewed.
+    private(set) var snapshotNumber = 0
+    /// Scans that are going on in the snapshot.
+    var scanCount = 0
     private var failedCommit: String?
 
     package init(directory: String, settings: StateSettings = StateSettings()) {
@@ -36,71 +44,50 @@ package final class LMDBBackend: StateBackend {
                 + "not have happened (\(failedCommit)).")
     }
 
-    package func openDatabases(_ names: [String]) throws -> [DatabaseID] {
-        var handles: [MDB_dbi] = []
+    /// False after a commit that may or may not have happened.
+    package var isUsable: Bool { failedCommit == nil }
+
+    /// Opens databases by name, creating those that do not exist; in the order of the names.
+    package func openDatabases(_ names: [String]) throws -> [Database] {
+        var databases: [Database] = []
         try write("opening the databases of \(label)") { transaction in
-            handles.removeAll()
+            databases.removeAll()
             for name in names {
                 var handle: MDB_dbi = 0
-                let code = mdb_dbi_open(transaction, name, UInt32(MDB_CREATE), &handle)
+                let code = mdb_dbi_open(
+                    transaction.pointer, name, UInt32(MDB_CREATE), &handle)
                 if code == MDB_MAP_FULL { throw MapFull() }
                 try check(code, "mdb_dbi_open of \(name) in \(label)")
-                handles.append(handle)
+                databases.append(Database(handle: handle))
             }
         }
-        let first = databases.count
-        databases += handles
-        return (first..<databases.count).map { DatabaseID(index: $0) }
+        return databases
     }
 
-    package func get(
-        _ database: DatabaseID, key: RawSpan, _ body: (RawSpan) throws -> Void
-    ) throws -> Bool {
+    /// The value of a key in the state of the last commit, or nil. The bytes lie in the map and end
+    /// with the snapshot: at the next commit.
+    func get(_ database: Database, key: UnsafeRawBufferPointer) throws -> UnsafeRawBufferPointer? {
         let transaction = try readTransaction()
+        var key = MDB_val(readOnly: key)
         var value = MDB_val()
-        let code = key.withUnsafeBytes { bytes in
-            var key = MDB_val(readOnly: bytes)
-            return mdb_get(transaction, databases[database.index], &key, &value)
-        }
-        if code == MDB_NOTFOUND { return false }
+        let code = mdb_get(transaction, database.handle, &key, &value)
+        if code == MDB_NOTFOUND { return nil }
         try check(code, "mdb_get in \(label)")
-        try body(value.buffer.bytes)
-        return true
+        return value.buffer
     }
 
-    package func scan(
-        _ database: DatabaseID, from key: RawSpan, _ body: (RawSpan, RawSpan) throws -> Bool
-    ) throws {
+    /// A cursor in the state of the last commit.
+    func makeCursor(_ database: Database) throws -> LMDBCursor {
         let transaction = try readTransaction()
-        var opened: OpaquePointer?
-        try check(
-            mdb_cursor_open(transaction, databases[database.index], &opened),
-            "mdb_cursor_open in \(label)")
-        defer { mdb_cursor_close(opened) }
-        scanCount += 1
-        defer { scanCount -= 1 }
-        var found = MDB_val()
-        var value = MDB_val()
-        var code = key.withUnsafeBytes { bytes in
-            found = MDB_val(readOnly: bytes)
-            return mdb_cursor_get(opened, &found, &value, MDB_SET_RANGE)
-        }
-        while code == MDB_SUCCESS {
-            guard try body(found.buffer.bytes, value.buffer.bytes) else { return }
-            code = mdb_cursor_get(opened, &found, &value, MDB_NEXT)
-        }
-        guard code == MDB_NOTFOUND else {
-            throw error(of: code, "mdb_cursor_get in \(label)")
-        }
+        return try LMDBCursor(
+            transaction, database, label: label, snapshotNumber: snapshotNumber)
     }
 
-    package func commit(_ batch: borrowing WriteBatch) throws {
-        let databaseWrites = batch.databases
-        try write("the commit of \(label)") { transaction in
-            for writes in databaseWrites where !writes.writes.isEmpty {
-                try apply(writes, in: transaction)
-            }
-        }
+    /// Brings a cursor of an earlier snapshot into this one.
+    func renew(_ cursor: LMDBCursor) throws {
+        let transaction = try readTransaction()
+        guard cursor.snapshotNumber != snapshotNumber else { return }
+        try cursor.renew(transaction, snapshotNumber: snapshotNumber)
     }
 
     package func sync() throws {
@@ -118,7 +105,6 @@ package final class LMDBBackend: StateBackend {
         if let snapshot { mdb_txn_abort(snapshot) }
         snapshot = nil
         hasSnapshot = false
-        databases = []
         failedCommit = nil
         if let environment { mdb_env_close(environment) }
         environment = nil
@@ -127,6 +113,23 @@ package final class LMDBBackend: StateBackend {
     }
 
     // MARK: Transactions
+
+    /// A write transaction, for the length of a call of ``write(_:_:)``.
+    struct Transaction {
+        fileprivate let pointer: OpaquePointer?
+        fileprivate let owner: LMDBEnvironment
+
+        /// A cursor that writes; to be closed before the transaction ends.
+        func makeCursor(_ database: Database) throws -> LMDBCursor {
+            try LMDBCursor(pointer, database, label: owner.label, snapshotNumber: 0)
+        }
+
+        /// The error of a failed write, after which the transaction must end.
+        func failure(_ code: Int32) -> any Error {
+            if code == MDB_MAP_FULL { return MapFull() }
+            return error(of: owner.writeCode(code), "writing to the state in \(owner.label)")
+        }
+    }
 
     /// Thrown where the map is full: nothing was applied, and the transaction is worth another try.
     private struct MapFull: Error {}
@@ -137,6 +140,7 @@ package final class LMDBBackend: StateBackend {
         if let snapshot {
             try check(mdb_txn_renew(snapshot), "mdb_txn_renew in \(label)")
             hasSnapshot = true
+            snapshotNumber += 1
             return snapshot
         }
         precondition(environment != nil, "state is read between open and close")
@@ -147,6 +151,7 @@ package final class LMDBBackend: StateBackend {
         guard let begun else { preconditionFailure("mdb_txn_begin gave no transaction") }
         snapshot = begun
         hasSnapshot = true
+        snapshotNumber += 1
         return begun
     }
 
@@ -157,7 +162,7 @@ package final class LMDBBackend: StateBackend {
     }
 
     /// Runs `body` in a write transaction, and again in another one after the map has grown.
-    private func write(_ doing: String, _ body: (OpaquePointer?) throws -> Void) throws {
+    func write(_ doing: String, _ body: (Transaction) throws -> Void) throws {
         while true {
             do {
                 return try writeOnce(doing, body)
@@ -168,14 +173,14 @@ package final class LMDBBackend: StateBackend {
     }
 
     /// The transaction begins and ends here, on this thread: the write lock belongs to it.
-    private func writeOnce(_ doing: String, _ body: (OpaquePointer?) throws -> Void) throws {
+    private func writeOnce(_ doing: String, _ body: (Transaction) throws -> Void) throws {
         try checkUsable()
         precondition(environment != nil, "state is written between open and close")
         endSnapshot()
         var transaction: OpaquePointer?
         try check(mdb_txn_begin(environment, nil, 0, &transaction), "mdb_txn_begin for \(doing)")
         do {
-            try body(transaction)
+            try body(Transaction(pointer: transaction, owner: self))
         } catch {
             mdb_txn_abort(transaction)
             throw error
@@ -190,36 +195,9 @@ package final class LMDBBackend: StateBackend {
         try checkUsable()
     }
 
-    private func apply(
-        _ writes: WriteBatch.DatabaseWrites, in transaction: OpaquePointer?
-    ) throws {
-        var opened: OpaquePointer?
-        try check(
-            mdb_cursor_open(transaction, databases[writes.database.index], &opened),
-            "mdb_cursor_open in \(label)")
-        defer { mdb_cursor_close(opened) }
-        try writes.bytes.withUnsafeBytes { bytes in
-            for write in writes.writes {
-                var key = MDB_val(
-                    readOnly: UnsafeRawBufferPointer(rebasing: bytes[writes.key(of: write)]))
-                var code: Int32
-                if let range = writes.value(of: write) {
-                    var value = MDB_val(readOnly: UnsafeRawBufferPointer(rebasing: bytes[range]))
-                    code = mdb_cursor_put(opened, &key, &value, 0)
-                } else {
-                    code = mdb_cursor_get(opened, &key, nil, MDB_SET)
-                    if code == MDB_NOTFOUND { continue }
-                    if code == MDB_SUCCESS { code = mdb_cursor_del(opened, 0) }
-                }
-                if code == MDB_MAP_FULL { throw MapFull() }
-                try check(writeCode(code), "writing to the state in \(label)")
-            }
-        }
-    }
-
     /// The code of a failed write. LMDB gives EIO where the system wrote a part only, which is what
     /// happens when the disk becomes full: then it is ENOSPC.
-    private func writeCode(_ code: Int32) -> Int32 {
+    fileprivate func writeCode(_ code: Int32) -> Int32 {
         guard code == EIO else { return code }
         var status = statvfs()
         guard statvfs(label, &status) == 0 else { return code }

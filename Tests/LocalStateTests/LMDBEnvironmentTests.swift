@@ -6,7 +6,7 @@ import LocalState
 import TestSupport
 import Testing
 
-struct LMDBBackendTests {
+struct LMDBEnvironmentTests {
     private let directory: TemporaryDirectory
 
     init() throws {
@@ -30,7 +30,7 @@ struct LMDBBackendTests {
     @Test func `a full map grows and the commit is tried again`() throws {
         for round in 0..<2 {
             let environment = StateEnvironment(
-                backend: LMDBBackend(directory: path, settings: StateSettings(mapBytes: 128 << 10)))
+                directory: path, settings: StateSettings(mapBytes: 128 << 10))
             let store = blobs()
             environment.register(store)
             try environment.open()
@@ -111,22 +111,20 @@ struct LMDBBackendTests {
     private func makeShortFile(_ generator: inout SeededGenerator) throws -> [[UInt8]: [UInt8]] {
         var content: [[UInt8]: [UInt8]] = [:]
         for _ in 0..<20 {
-            let backend = LMDBBackend(directory: path)
-            try backend.open(databaseCountMax: 1)
-            var writes = WriteBatch.DatabaseWrites(database: try backend.openDatabases(["raw"])[0])
+            let lmdb = LMDBEnvironment(directory: path)
+            try lmdb.open(databaseCountMax: 1)
+            var writes: [(key: [UInt8], value: [UInt8]?)] = []
             for _ in 0..<Int.random(in: 1...60, using: &generator) {
                 let key = [UInt8.random(in: 0..<50, using: &generator)]
                 let length = Int.random(in: 0...6_000, using: &generator)
                 content[key] =
                     generator.chance(40) ? nil : [UInt8](repeating: key[0], count: length)
-                writes.appendRaw(key: key, value: content[key])
+                writes.append((key, content[key]))
             }
-            writes.appendRaw(key: [255], value: [UInt8](repeating: 255, count: 400_000))
-            writes.appendRaw(key: [255], value: nil)
-            var batch = WriteBatch()
-            batch.add(writes)
-            try backend.commit(batch)
-            backend.close()
+            writes.append(([255], [UInt8](repeating: 255, count: 400_000)))
+            writes.append(([255], nil))
+            try lmdb.rawWrite(try lmdb.openDatabases(["raw"])[0], writes)
+            lmdb.close()
             if try missingPageCount() > 0 { return content }
         }
         Issue.record("no short file came about")
@@ -160,8 +158,8 @@ struct LMDBBackendTests {
         var refusedCount = 0
         for pageCount in stride(from: whole.count / 4096, to: 1, by: -1) {
             try whole.prefix(pageCount * 4096).write(to: URL(filePath: dataFile))
-            let backend = LMDBBackend(directory: path)
-            let code = try errorCode { try backend.open(databaseCountMax: 1) }
+            let lmdb = LMDBEnvironment(directory: path)
+            let code = try errorCode { try lmdb.open(databaseCountMax: 1) }
             if code != nil {
                 #expect(code == .corrupted)
                 refusedCount += 1
@@ -170,15 +168,11 @@ struct LMDBBackendTests {
             #expect(refusedCount == 0, "what is too short does not become whole by shortening")
             // Reading a page that the file lacks would kill this process here.
             var found: [[UInt8]: [UInt8]] = [:]
-            let database = try backend.openDatabases(["raw"])[0]
-            let start: [UInt8] = [0]
-            try backend.scan(database, from: start.span.bytes) { key, value in
-                found[key.withUnsafeBytes { [UInt8]($0) }] = value.withUnsafeBytes { [UInt8]($0) }
-                return true
-            }
+            let database = try lmdb.openDatabases(["raw"])[0]
+            for (key, value) in try lmdb.rawEntries(database) { found[key] = value }
             #expect(found == content)
             acceptedCount += 1
-            backend.close()
+            lmdb.close()
         }
         #expect(acceptedCount > 0, "the file as it was written is whole")
         #expect(refusedCount > 0)
