@@ -13,15 +13,23 @@ final class InspectedFile {
         path = directory + "/data.mdb"
         // LMDB maps the file, so that it is looked at before.
         guard let before = try DataFile.openCommitted(path: path) else { return nil }
-        pin = try SnapshotPin(directory)
-        let pinned = try pin.map { try before.meta(ofTransaction: $0.number) }
-        guard let meta = try pinned ?? before.newestMeta() else {
-            throw before.damaged("its last commit is not the one that LMDB has read")
-        }
+        (pin, meta) = try Self.pin(directory, before)
         // Opened again: what the commit has written is within the length that it has now.
         guard let data = try DataFile.openCommitted(path: path) else { return nil }
         self.data = data
-        self.meta = meta
+    }
+
+    /// The last commit, pinned if the lock file may be written.
+    private static func pin(
+        _ directory: String, _ file: borrowing DataFile
+    ) throws -> (SnapshotPin?, DataFile.Meta) {
+        for _ in 0..<Limits.pinTriesMax {
+            guard let pin = try SnapshotPin(directory) else { return (nil, try file.newestMeta()) }
+            if let meta = try file.meta(ofTransaction: pin.number) { return (pin, meta) }
+            // Two commits since it was pinned have written over what it says of itself.
+            pin.release()
+        }
+        throw file.damaged("its last commit is not the one that LMDB has read")
     }
 
     func close() { pin?.release() }

@@ -132,6 +132,8 @@ struct DataFile: ~Copyable {
         let main: TreeRecord
         let lastPage: UInt64
         let transaction: UInt64
+        /// As it stands in the file.
+        let bytes: [UInt8]
     }
 
     private func meta(at position: Int) throws -> Meta? {
@@ -145,7 +147,7 @@ struct DataFile: ~Copyable {
         return Meta(
             pageBytes: pageBytes, free: TreeRecord(bytes, at: 40), main: TreeRecord(bytes, at: 88),
             lastPage: bytes.integer(at: 136, as: UInt64.self),
-            transaction: bytes.integer(at: 144, as: UInt64.self))
+            transaction: bytes.integer(at: 144, as: UInt64.self), bytes: bytes)
     }
 
     /// Pages may be missing at the end, if they are free: LMDB does not write a page that was taken

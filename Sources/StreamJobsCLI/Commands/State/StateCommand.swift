@@ -15,7 +15,8 @@ struct StateCommand: ParsableCommand {
               \(RootCommand.programName) state get flight-delays totals JFK
             """,
         subcommands: [
-            List.self, Get.self, Scan.self, Count.self, Export.self, Verify.self,
+            List.self, Get.self, Scan.self, Count.self, Export.self, Verify.self, Backup.self,
+            Restore.self,
         ])
 }
 
@@ -42,6 +43,11 @@ struct StateOption: ParsableArguments {
             }
             return states
         }
+        return try Self.states(of: job, in: data)
+    }
+
+    /// The states of a job in a data directory. Throws `notFound` naming the jobs that there are.
+    static func states(of job: String, in data: DataOption) throws -> JobStates {
         _ = try data.openToRead()
         let states = try JobStates(job: job, data: data.directory)
         guard states.tasks.isEmpty else { return states }
@@ -53,7 +59,9 @@ struct StateOption: ParsableArguments {
     }
 
     /// The tasks that are chosen. Throws `notFound` naming those there are.
-    func tasks(of states: JobStates) throws -> [String] {
+    func tasks(of states: JobStates) throws -> [String] { try Self.tasks(task, of: states) }
+
+    static func tasks(_ task: String?, of states: JobStates) throws -> [String] {
         guard let task else { return states.tasks }
         let chosen = states.tasks.filter { name in
             name == task || Int(task).map { $0 == JobStates.number(of: name) } ?? false
