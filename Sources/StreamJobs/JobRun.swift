@@ -17,6 +17,7 @@ public final class JobRun {
     /// What the worker threads and the caller share.
     fileprivate final class Shared: Sendable {
         let isStopping = Atomic<Bool>(false)
+        let wasStoppedByTask = Atomic<Bool>(false)
         let runningThreads = Atomic<Int>(0)
         let sourceRecords = Atomic<Int>(0)
         let failure = Mutex<(any Error)?>(nil)
@@ -31,7 +32,8 @@ public final class JobRun {
             stop()
         }
 
-        func stop() {
+        func stop(byTask: Bool = false) {
+            if byTask { wasStoppedByTask.store(true, ordering: .relaxed) }
             isStopping.store(true, ordering: .releasing)
             appends.withLock { for signal in $0 { signal.notify() } }
         }
@@ -56,7 +58,7 @@ public final class JobRun {
     package init(
         _ job: Job, on log: any JobLog, state: StateLocation, settings: RunSettings
     ) throws {
-        self.job = try OpenJob(job, on: log, state: state, durability: settings.durability)
+        self.job = try OpenJob(job, on: log, state: state, settings: settings)
         self.settings = settings
         guard case .directory(let root) = state else { return }
         let directory = "\(root)/\(job.name)"
@@ -103,7 +105,8 @@ public final class JobRun {
         return RunSummary(
             recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
             lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
-            elapsed: .now - start, hadNothingToDo: false)
+            elapsed: .now - start, hadNothingToDo: false,
+            wasStoppedByTask: shared.wasStoppedByTask.load(ordering: .relaxed))
     }
 
     /// Brings all workers to a barrier, and keeps them there until the tool that has asked for it has what it
@@ -139,9 +142,7 @@ public final class JobRun {
         var threads: [pthread_t] = []
         for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
-                job.tasks.filter { $0.partition % count == index }, of: job,
-                commitInterval: settings.commitInterval,
-                guarantee: settings.guarantee ?? job.plan.job.guarantee)
+                job.tasks.filter { $0.partition % count == index }, of: job)
             shared.appends.withLock { $0.append(worker.appends) }
             // From here to the join the worker and its tasks are used by that thread alone.
             nonisolated(unsafe) let handedOver = worker
@@ -177,7 +178,8 @@ public final class JobRun {
                 let records = worker.tasks.reduce(0) { $0 + $1.sourceRecordCount }
                 shared.sourceRecords.add(records - reported, ordering: .relaxed)
                 reported = records
-                if done == 0 { worker.appends.wait(after: seen, timeout: Limits.waitTimeout) }
+                if worker.wantsShutdown { shared.stop(byTask: true) }
+                if done == 0 { worker.appends.wait(after: seen, timeout: worker.waitTimeout) }
             }
             // After a failure elsewhere too: what this worker has done is whole.
             try worker.commit()

@@ -4,8 +4,16 @@ package enum Limits {
     /// Time between two commits while there is work: long enough that flushes (about 1 ms a partition)
     /// are a small part of it, short enough that outputs seem immediate.
     static let commitInterval = Duration.milliseconds(200)
-    /// Bytes of output that a task holds back before it commits early.
-    static let heldBytes = 32 * 1024 * 1024
+    /// Between two commits at least where there is nothing more to read: none, so that outputs are seen as
+    /// soon as they can be. What comes during a commit makes the next one, so that load spaces them by itself.
+    static let commitSpacing = Duration.zero
+    /// Bytes that a job's tasks hold in memory, about, before they commit early. Large enough that a commit
+    /// writes many changes of the same pages at once, small beside a machine's memory.
+    static let memoryBytes = 512 * 1024 * 1024
+    /// Of which a task has at least so much: a megabyte of output and a few thousand entries.
+    static let taskMemoryBytesMin = 4 * 1024 * 1024
+    /// This part of a task's memory is for what it has sent, the rest for its stores.
+    static let outputPart = 4
     /// Records that a task takes before the next task of its thread has its turn.
     static let turnRecords = 512
     /// Bytes kept of one upstream task's records while others are waited for.

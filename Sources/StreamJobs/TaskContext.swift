@@ -11,6 +11,8 @@ public struct TaskContext: ~Copyable {
     /// The next timer's time; the distant future where there is none.
     @usableFromInline var nextTimer: Timestamp
     @usableFromInline var lateCount: Int64
+    /// A store of the task asks for the time.
+    @usableFromInline let isTimeAsked: Bool
     /// The runner is asked something before the next record.
     @usableFromInline var isToPause = false
     @usableFromInline var keyBytes: [UInt8]
@@ -23,6 +25,7 @@ public struct TaskContext: ~Copyable {
         promise = core.promise
         nextTimer = core.timers.next?.time ?? .distantFuture
         lateCount = core.lateCount
+        isTimeAsked = core.isTimeAsked
         keyBytes = core.lendKeyBytes()
         valueBytes = core.lendValueBytes()
     }
@@ -63,6 +66,20 @@ public struct TaskContext: ~Copyable {
             isValueNull: isValueNull, timestamp: timestamp ?? self.timestamp, headers: headers)
     }
 
+    /// Asks for a commit after this call, before the task is called again. Other tasks of its thread commit with
+    /// it. Tasks commit by themselves in time; this is for what is to be seen at once.
+    public mutating func commit() {
+        core.request(.commit)
+        isToPause = true
+    }
+
+    /// Ends the run of the whole job after this call: all tasks commit what they have done. The next run goes on
+    /// behind this record.
+    public mutating func shutdown() {
+        core.request(.shutdown)
+        isToPause = true
+    }
+
     /// Sends a value to another task of the job, grouped by `key`.
     @inlinable
     public mutating func send<Key, Value>(
@@ -98,7 +115,7 @@ public struct TaskContext: ~Copyable {
                     headers: headers)
             }
         }
-        if core.outputs.byteCount > Limits.heldBytes { isToPause = true }
+        if core.sentTooMuch { isToPause = true }
     }
 
     // MARK: The loop over a batch
@@ -108,6 +125,7 @@ public struct TaskContext: ~Copyable {
     mutating func begin(_ timestamp: Timestamp) {
         currentTimestamp = timestamp
         promise = max(promise, eventTime)
+        if isTimeAsked { core.toldTime = (watermark: eventTime, record: timestamp) }
     }
 
     /// Moves event time on, behind the record that was taken last. Whether something else comes before the
@@ -116,6 +134,6 @@ public struct TaskContext: ~Copyable {
     mutating func mustPause(after batch: borrowing RecordBatch) -> Bool {
         eventTime = max(eventTime, Timestamp(milliseconds: batch.watermark))
         if isToPause || eventTime >= nextTimer { return true }
-        return batch.left & 63 == 0 && core.holdsTooMuch
+        return batch.left & 63 == 0 && core.mustCommit
     }
 }

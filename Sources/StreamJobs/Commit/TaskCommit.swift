@@ -20,11 +20,11 @@ struct TaskCommit {
     let durability: Durability
     let guarantee: Guarantee
 
-    init(_ job: OpenJob, _ guarantee: Guarantee) {
-        self.guarantee = guarantee
+    init(_ job: OpenJob) {
         log = job.log
         commits = job.commits
-        durability = job.durability
+        durability = job.settings.durability
+        guarantee = job.settings.guarantee ?? job.plan.job.guarantee
     }
 
     /// Commits the tasks that have something to commit; gives how many those were. Where this throws, the

@@ -18,12 +18,11 @@ package enum StateLocation {
         }
     }
 
-    fileprivate func settings(_ durability: Durability) -> StateSettings {
-        switch self {
-        case .directory:
-            StateSettings(durability: durability == .powerLoss ? .powerLoss : .none)
-        case .scratch: StateSettings(durability: .none)
-        }
+    fileprivate func settings(_ durability: Durability, _ memoryBytesMax: Int) -> StateSettings {
+        var settings = StateSettings(memoryBytesMax: memoryBytesMax)
+        if case .scratch = self { settings.durability = .none }
+        if durability != .powerLoss { settings.durability = .none }
+        return settings
     }
 
     /// The note that says whether the states may not be on the disk; nil where nobody wants to know.
@@ -37,7 +36,7 @@ final class OpenJob {
     let plan: JobPlan
     let log: any JobLog
     let commits: any JobLogPartition
-    let durability: Durability
+    let settings: RunSettings
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
     /// Says whether the states may not be on the disk; nil for the test kit.
@@ -46,16 +45,17 @@ final class OpenJob {
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
     /// refuses a state that does not fit the log.
     init(
-        _ job: Job, on log: any JobLog, state: StateLocation, durability: Durability = .powerLoss
+        _ job: Job, on log: any JobLog, state: StateLocation,
+        settings: RunSettings = RunSettings()
     ) throws {
         self.log = log
-        self.durability = durability
+        self.settings = settings
         unsynced = try state.unsyncedMark(of: job)
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
-        if durability == .processCrash { try unsynced?.set() }
+        if settings.durability == .processCrash { try unsynced?.set() }
         let lastCommits = try CommitsTopic.lastCommits(in: commits)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
@@ -64,7 +64,7 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
-        if durability == .powerLoss, mayBeUnsynced { try makeDurable() }
+        if settings.durability == .powerLoss, mayBeUnsynced { try makeDurable() }
     }
 
     /// When it returns, all that was committed survives a power loss, whatever the durability. Of use
@@ -105,9 +105,11 @@ final class OpenJob {
         let name = kind.taskName(partition)
         let declarations = TaskSetup.Declarations()
         let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
+        let memory = TaskMemory(
+            bytes: settings.memory, tasks: plan.kinds.reduce(0) { $0 + $1.taskCount })
         let environment = StateEnvironment(
             directory: "\(location.directory(of: plan.job))/\(name)",
-            settings: location.settings(durability))
+            settings: location.settings(settings.durability, memory.stateBytesMax))
         for store in declarations.stores { environment.register(store) }
         try environment.open()
 
@@ -132,11 +134,13 @@ final class OpenJob {
         let task = TaskCore(
             name: name, partition: partition, calls: calls,
             environment: environment, stores: declarations.stores,
-            outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
+            outputs: OutputBuffer(outputs), memory: memory,
+            isTimeAsked: declarations.isTimeAsked, restored: restored,
+            newProducerID: newProducerID)
         declarations.clock.readWatermark = { [unowned task] in
-            task.eventTime.watermark.milliseconds
+            task.toldTime.watermark.milliseconds
         }
-        declarations.clock.readTimestamp = { [unowned task] in task.currentTimestamp.milliseconds }
+        declarations.clock.readTimestamp = { [unowned task] in task.toldTime.record.milliseconds }
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.producer = try CommitRecovery.nextProducer(

@@ -46,11 +46,11 @@ struct OutputBuffer {
         /// Those that others read.
         case outputs
 
-        fileprivate func contains(_ destination: Destination) -> Bool {
+        fileprivate func contains(_ outlet: Outlet) -> Bool {
             switch self {
             case .all: true
-            case .repartitions: destination.outlet.isInternal
-            case .outputs: !destination.outlet.isInternal
+            case .repartitions: outlet.isInternal
+            case .outputs: !outlet.isInternal
             }
         }
     }
@@ -128,7 +128,7 @@ struct OutputBuffer {
         -> [AppendedRange]
     {
         var ranges: [AppendedRange] = []
-        for slot in destinations.indices where selection.contains(destinations[slot]) {
+        for slot in destinations.indices where selection.contains(destinations[slot].outlet) {
             for index in destinations[slot].targets.indices {
                 let target = destinations[slot].targets[index]
                 let settings = target.partition.settings

@@ -29,12 +29,19 @@ final class TaskCore {
     var outputs: OutputBuffer
     var timers: EventTimers
     var eventTime: EventTime
+    /// Whether stores of the task ask for `toldTime`.
+    @usableFromInline let isTimeAsked: Bool
+    /// Event time, and that of the record or timer which the task is called for, as its stores see them.
+    @usableFromInline var toldTime: (watermark: Timestamp, record: Timestamp)
     /// What all that goes to repartition topics from now on is ordered at or behind. It follows from the
     /// records and timers alone, not from when commits fall.
     private(set) var promise: Timestamp
     var lateCount: Int64
     var commit: CommitState
     private(set) var isDirty = false
+    /// What the task has asked for since its last commit.
+    private(set) var requests: Requests = []
+    private let memory: TaskMemory
     private(set) var hasFinished = false
     /// In a live run: none of its inputs takes part in event time now.
     private(set) var isIdle = false
@@ -44,7 +51,8 @@ final class TaskCore {
 
     init(
         name: String, partition: Int, calls: TaskCalls, environment: StateEnvironment,
-        stores: [any EnvironmentStore], outputs: OutputBuffer,
+        stores: [any EnvironmentStore], outputs: OutputBuffer, memory: TaskMemory,
+        isTimeAsked: Bool,
         restored: RestoredTask, newProducerID: @escaping () throws -> Int64
     ) {
         self.name = name
@@ -55,11 +63,14 @@ final class TaskCore {
         self.environment = environment
         self.stores = stores
         self.outputs = outputs
+        self.memory = memory
         number = InternalRecord.taskNumber(name)
         promise = restored.commit.promise
         internalHeaders = (InternalRecord.headers(task: number, promise: promise), promise)
         timers = EventTimers(restored.timers)
         eventTime = EventTime(restored.commit.watermark)
+        toldTime = (restored.commit.watermark, restored.commit.watermark)
+        self.isTimeAsked = isTimeAsked
         lateCount = restored.commit.lateCount
         commit = CommitState(restored.commit, positions: restored.positions)
     }
@@ -81,7 +92,7 @@ final class TaskCore {
     func run(limit: Int) throws -> Int {
         guard !hasFinished else { return 0 }
         var done = 0
-        while done < limit, !holdsTooMuch {
+        while done < limit, !mustCommit {
             if let timer = timers.take(upTo: eventTime.watermark) {
                 try fire(timer)
                 done += 1
@@ -101,12 +112,22 @@ final class TaskCore {
         return done
     }
 
-    /// So much is held back that the task must commit before it goes on.
+    var sentTooMuch: Bool { outputs.byteCount > memory.outputBytesMax }
+
+    /// The task must commit before it goes on: so much is held back, or it has asked for it.
     @usableFromInline
-    var holdsTooMuch: Bool {
-        outputs.byteCount > Limits.heldBytes
-            || environment.dirtyBytes > environment.dirtyBytesMax
+    var mustCommit: Bool {
+        !requests.isEmpty || sentTooMuch || environment.dirtyBytes > environment.dirtyBytesMax
     }
+
+    /// What a task may ask of its runner.
+    struct Requests: OptionSet {
+        let rawValue: UInt8
+        static let commit = Requests(rawValue: 1)
+        static let shutdown = Requests(rawValue: 2)
+    }
+
+    func request(_ request: Requests) { requests.insert(request) }
 
     private enum Next {
         /// Its records up to that time come before those of the other inputs.
@@ -182,6 +203,7 @@ final class TaskCore {
         promise = max(promise, timer.time.advanced(by: .milliseconds(-1)))
         var context = TaskContext(self)
         context.currentTimestamp = timer.time
+        toldTime = (eventTime.watermark, timer.time)
         defer { take(back: &context) }
         do {
             try calls.timerFired(timer, &context)
@@ -206,6 +228,7 @@ final class TaskCore {
 
     private func take(back context: inout TaskContext) {
         eventTime.advance(to: context.eventTime)
+        toldTime.watermark = eventTime.watermark
         promise = context.promise
         lateCount = context.lateCount
         swap(&keyBytes, &context.keyBytes)
@@ -310,5 +333,8 @@ final class TaskCore {
     /// Records left out as late in this run, restarts included.
     var lateInRun: Int { Int(lateCount - (commit.run?.lateBefore ?? 0)) }
 
-    func committed() { isDirty = false }
+    func committed() {
+        isDirty = false
+        requests.remove(.commit)
+    }
 }
