@@ -64,12 +64,13 @@ let package = Package(
             dependencies: ["CStreamJobsLinux", "StreamJobsChecksum", "StreamJobsCompression"],
             path: "Sources/Log", swiftSettings: settings),
         .target(
-            name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
+            name: "LocalState",
+            dependencies: ["CStreamJobsLMDB", "CStreamJobsLinux", "StreamJobsChecksum"],
             swiftSettings: settings),
         .target(
             name: "StreamJobs",
             dependencies: [
-                "LocalState", "StreamJobsChecksum", "StreamJobsLog",
+                "CStreamJobsLinux", "LocalState", "StreamJobsChecksum", "StreamJobsLog",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
@@ -122,7 +123,8 @@ let package = Package(
         .testTarget(
             name: "StreamJobsTests",
             dependencies: [
-                "JobTestSupport", "StreamJobs", "StreamJobsLog", "StreamJobsTesting", "TestSupport",
+                "JobTestSupport", "LocalState", "StreamJobs", "StreamJobsLog",
+                "StreamJobsTesting", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -12,6 +12,8 @@ public struct StateError: Error, Sendable, Hashable, CustomStringConvertible {
         case permissionDenied
         /// Stored bytes are not what was written.
         case corrupted
+        /// Commits were not flushed, and the machine went down: stored bytes may be anything.
+        case mayBeDamaged
         /// A store was declared with other types than its data has.
         case incompatible
         /// The data was written by a newer version of StreamJobs.

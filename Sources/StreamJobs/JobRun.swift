@@ -9,15 +9,21 @@ public final class JobRun {
     private let job: OpenJob
     private let settings: RunSettings
     private let shared = Shared()
+    /// By which tools ask for a barrier; nil for the test kit.
+    private var barrierFiles: BarrierFiles?
+    /// Tells tools that the job runs.
+    private var lock: JobLock?
 
     /// What the worker threads and the caller share.
     fileprivate final class Shared: Sendable {
         let isStopping = Atomic<Bool>(false)
+        let wasStoppedByTask = Atomic<Bool>(false)
         let runningThreads = Atomic<Int>(0)
         let sourceRecords = Atomic<Int>(0)
         let failure = Mutex<(any Error)?>(nil)
         /// Those of the workers, which wait for records.
         let appends = Mutex<[AppendSignal]>([])
+        let barrier = CommitBarrier()
         /// Notified when a worker has ended.
         let ended = AppendSignal()
 
@@ -26,7 +32,8 @@ public final class JobRun {
             stop()
         }
 
-        func stop() {
+        func stop(byTask: Bool = false) {
+            if byTask { wasStoppedByTask.store(true, ordering: .relaxed) }
             isStopping.store(true, ordering: .releasing)
             appends.withLock { for signal in $0 { signal.notify() } }
         }
@@ -51,8 +58,12 @@ public final class JobRun {
     package init(
         _ job: Job, on log: any JobLog, state: StateLocation, settings: RunSettings
     ) throws {
-        self.job = try OpenJob(job, on: log, state: state)
+        self.job = try OpenJob(job, on: log, state: state, settings: settings)
         self.settings = settings
+        guard case .directory(let root) = state else { return }
+        let directory = "\(root)/\(job.name)"
+        lock = try JobLock.take(directory, job: job.name)
+        barrierFiles = BarrierFiles(directory)
     }
 
     public var stopper: Stopper { Stopper(shared: shared) }
@@ -62,8 +73,12 @@ public final class JobRun {
     /// - Parameter progress: Called about five times a second, on the calling thread.
     public func run(progress: (RunProgress) -> Void = { _ in }) throws -> RunSummary {
         let start = ContinuousClock.now
-        defer { job.close() }
+        defer {
+            job.close()
+            lock = nil
+        }
         guard try job.begin(untilEnd: settings.untilEnd) else {
+            if settings.durability == .processCrash { try job.makeDurable() }
             return RunSummary(
                 recordsProcessed: 0, lateRecords: 0, elapsed: .now - start, hadNothingToDo: true)
         }
@@ -77,14 +92,42 @@ public final class JobRun {
                     recordsProcessed: done,
                     recordsRemaining: settings.untilEnd ? max(0, total - done) : nil,
                     elapsed: .now - start))
+            if let request = barrierFiles?.pending() { try? hold(for: request) }
             shared.ended.wait(after: seen, timeout: .milliseconds(200))
         }
         for thread in threads { WorkerThread.join(thread) }
-        if let failure = shared.failure.withLock({ $0 }) { throw failure }
+        if let failure = shared.failure.withLock({ $0 }) {
+            // What fails here too leaves the note that the state is not on the disk.
+            if settings.durability == .processCrash { try? job.makeDurable() }
+            throw failure
+        }
+        if settings.durability == .processCrash { try job.makeDurable() }
         return RunSummary(
             recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
             lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
-            elapsed: .now - start, hadNothingToDo: false)
+            elapsed: .now - start, hadNothingToDo: false,
+            wasStoppedByTask: shared.wasStoppedByTask.load(ordering: .relaxed))
+    }
+
+    /// Brings all workers to a barrier, and keeps them there until the tool that has asked for it has what it
+    /// wants or is gone. Where the answer cannot be written the tool waits in vain, and the job goes on.
+    private func hold(for request: LockFile) throws {
+        guard let barrierFiles else { return }
+        shared.barrier.raise()
+        defer { shared.barrier.lower() }
+        while shared.barrier.parkedCount < shared.runningThreads.load(ordering: .acquiring) {
+            guard !shared.isStopping.load(ordering: .acquiring), request.isHeldByAnother else {
+                return
+            }
+            pause(Limits.barrierPollInterval)
+        }
+        try barrierFiles.writeAnswer(request.text)
+        // Taken back before anything goes on: who has not read all states by then has read none.
+        defer { unlink(barrierFiles.answer) }
+        let start = ContinuousClock.now
+        while request.isHeldByAnother, ContinuousClock.now - start < Limits.barrierHoldTimeout {
+            pause(Limits.barrierPollInterval)
+        }
     }
 
     /// Offsets of the sources between the positions and the ends: records, and a few markers.
@@ -99,9 +142,7 @@ public final class JobRun {
         var threads: [pthread_t] = []
         for index in 0..<count where shared.failure.withLock({ $0 == nil }) {
             let worker = Worker(
-                job.tasks.filter { $0.partition % count == index }, log: job.log,
-                commits: job.commits,
-                commitInterval: settings.commitInterval)
+                job.tasks.filter { $0.partition % count == index }, of: job)
             shared.appends.withLock { $0.append(worker.appends) }
             // From here to the join the worker and its tasks are used by that thread alone.
             nonisolated(unsafe) let handedOver = worker
@@ -129,11 +170,16 @@ public final class JobRun {
             var reported = 0
             while !worker.hasFinished, !shared.isStopping.load(ordering: .acquiring) {
                 let seen = worker.appends.count
+                if shared.barrier.isRaised {
+                    try worker.commit()
+                    shared.barrier.park()
+                }
                 let done = try worker.step()
                 let records = worker.tasks.reduce(0) { $0 + $1.sourceRecordCount }
                 shared.sourceRecords.add(records - reported, ordering: .relaxed)
                 reported = records
-                if done == 0 { worker.appends.wait(after: seen, timeout: Limits.waitTimeout) }
+                if worker.wantsShutdown { shared.stop(byTask: true) }
+                if done == 0 { worker.appends.wait(after: seen, timeout: worker.waitTimeout) }
             }
             // After a failure elsewhere too: what this worker has done is whole.
             try worker.commit()

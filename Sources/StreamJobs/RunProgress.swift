@@ -17,6 +17,8 @@ public struct RunSummary: Sendable, CustomStringConvertible {
     public let elapsed: Duration
     /// The bounded run had nothing to do: the sources hold nothing that was not worked through before.
     public let hadNothingToDo: Bool
+    /// A task has ended the run (`context.shutdown()`).
+    public var wasStoppedByTask = false
 
     public var description: String {
         if hadNothingToDo { return "nothing new since the last run" }

@@ -105,7 +105,7 @@ package enum ExitCodes {
         switch code {
         case .incompatible, .newerFormat: badInput
         case .tooLarge: userCodeFailed
-        case .io, .noSpace, .outcomeUnknown, .corrupted: io
+        case .io, .noSpace, .outcomeUnknown, .corrupted, .mayBeDamaged: io
         case .alreadyOpen: directoryInUse
         case .permissionDenied: noPermission
         }

@@ -76,6 +76,51 @@ struct CompactedLogTests {
 
     // MARK: Readers
 
+    /// Flips a bit of the base offset of the last batch in a sealed segment that has gaps: no batch behind
+    /// that one speaks against it.
+    /// - Parameter byte: Of the offset: 5 makes one that an index could hold, 2 one that it could not.
+    private func moveLastBatch(_ byte: Int) throws -> String {
+        let path = try #require(
+            try log.segments.dropLast().first { path in
+                let batches = try SegmentParser.batches(ofFile: path)
+                let base = Int64(path.suffix(24).prefix(20)) ?? 0
+                // Each is of one record.
+                return (batches.last?.baseOffset ?? 0) - base >= batches.count
+            })
+        let last = try SegmentParser.batches(ofFile: path).dropLast().reduce(0) {
+            $0 + $1.bytes.count
+        }
+        var bytes = try readFile(path)
+        bytes[last + byte] ^= 1
+        try writeFile(path, bytes)
+        return path
+    }
+
+    @Test(arguments: [5, 2])
+    func `a last batch beyond its segment's end is refused where an index is made again`(
+        byte: Int
+    ) throws {
+        try log.alter([("index.interval.bytes", "100")])
+        try makeGaps()
+        let path = try moveLastBatch(byte)
+        try FileManager.default.removeItem(atPath: String(path.dropLast(4)) + ".timeindex")
+        let refusal = log.refusal()
+        #expect(refusal?.code == .corrupted && refusal?.message.contains(path) == true)
+    }
+
+    @Test(arguments: [5, 2])
+    func `a last batch beyond its segment's end is told by compaction`(byte: Int) throws {
+        try makeGaps()
+        let path = try moveLastBatch(byte)
+        try log.withPartition { partition throws in
+            try partition.put("0", "new")
+            try partition.fill()
+            let error = #expect(throws: LogError.self) { try partition.clean() }
+            #expect(error?.code == .corrupted && error?.message.contains(path) == true)
+            try partition.put("0", "goes on")
+        }
+    }
+
     @Test func `a reader in the midst of an old segment finds its place in the new one`() throws {
         try log.withPartition { partition throws in
             for number in 0..<500 { try partition.put("\(number % 50)", "\(number)") }

@@ -41,6 +41,8 @@ struct CommitState {
     var positions: [PositionKey: InputPosition]
     /// Appended and not yet decided.
     var appended: [AppendedRange] = []
+    /// What was appended outside of the transaction since the last flush.
+    var plain: [AppendedRange] = []
     var unconfirmed: [UnconfirmedMarker] = []
     /// What repartition topics were told last.
     var sentWatermark: Timestamp?
@@ -54,6 +56,8 @@ struct CommitState {
         /// The partition's end when the marker had been written.
         var end: Offset?
     }
+
+    var touchedPartitions: [any JobLogPartition] { (appended + plain).map(\.partition) }
 
     init(_ record: CommitRecord, positions: [PositionKey: StoredPosition]) {
         number = record.number

@@ -1,43 +1,47 @@
 // The log's own record of a job's commits: (task, k, positions), written in the same transaction as the
 // outputs. With it, state that is missing or older than the log is noticed, where reading on would send
 // everything again (FAULTS D12). Each job has a topic of its own, so that what another job has left open
-// hides nothing.
+// hides nothing. Of each task only the last record counts: the topic is compacted, in segments so small that
+// it is a few megabytes however long the job has run, and is read whole when the job is opened.
 //
 // key: the task's name; value: version 1, k, count of positions, and each: topic id (16), partition,
 // upstream task (0 for a source), offset.
 
-import StreamJobsLog
+package import StreamJobsLog
 
-enum CommitsTopic {
-    static func name(of job: Job) -> String { "__commits-\(job.name)" }
+package enum CommitsTopic {
+    package static func name(of job: Job) -> String { name(ofJob: job.name) }
+    package static func name(ofJob job: String) -> String { "__commits-\(job)" }
 
-    static func open(_ log: any JobLog, for job: Job) throws -> any JobLogPartition {
+    package static func open(_ log: any JobLog, for job: Job) throws -> any JobLogPartition {
         let name = name(of: job)
         if try log.existingTopic(name) == nil {
-            // Of each task only the last commit is asked for.
             var settings = TopicSettings()
             settings.cleanupPolicy = .compact
+            settings.segmentBytes = Limits.commitsSegmentBytes
+            // Nobody follows the topic who would have to see a marker before it goes.
+            settings.deleteRetention = .zero
             _ = try log.createTopic(name, partitions: 1, isInternal: true, settings: settings)
         }
         return try log.logPartition(TopicPartition(name, PartitionID(0)))
     }
 
-    static func append(
-        _ number: Int64, of task: TaskCore, to commits: any JobLogPartition,
-        as producer: ProducerStamp
-    ) throws -> AppendedRange {
+    /// Appends what task `name` commits, as a part of `producer`'s transaction; gives its offset.
+    package static func append(
+        _ number: Int64, ofTask name: String, at positions: [(PositionKey, InputPosition)],
+        to commits: any JobLogPartition, as producer: ProducerStamp
+    ) throws -> Offset {
         let batch = BatchBuilder(capacity: 512)
-        let value = encode(number, task.positions)
-        try Array(task.name.utf8).withUnsafeBytes { key in
+        let value = encode(number, positions)
+        try Array(name.utf8).withUnsafeBytes { key in
             try value.withUnsafeBytes { value in
                 try batch.append(key: key, value: value, timestamp: .now())
             }
         }
         // The bytes belong to the builder, which may go after its last use.
-        let offset = try withExtendedLifetime(batch) {
+        return try withExtendedLifetime(batch) {
             try commits.append(batch.seal(producer: producer, isTransactional: true))
         }
-        return AppendedRange(partition: commits, first: offset, last: offset)
     }
 
     private static func encode(
@@ -71,7 +75,7 @@ enum CommitsTopic {
     }
 
     /// The number of the last commit of each task, by its name.
-    static func lastCommits(in commits: any JobLogPartition) throws -> [String: Int64] {
+    package static func lastCommits(in commits: any JobLogPartition) throws -> [String: Int64] {
         var last: [String: Int64] = [:]
         // What another task has left open must not hide the commits behind it.
         let cursor = commits.makeCursor(from: commits.startOffset, .readDecided)

@@ -6,31 +6,49 @@
 //   2  ONE transaction of the state   ← the decision
 //   3  append the markers: readers see the records
 //
+// That is exactly once. At least once appends what others read in 1 as well, but outside of the transaction;
+// at most once appends it in 3.
+//
 // A worker commits its tasks together, a step at a time, so that each partition is flushed once for all.
 
 import LocalState
 import StreamJobsLog
 
-enum TaskCommit {
+struct TaskCommit {
+    let log: any JobLog
+    let commits: any JobLogPartition
+    let durability: Durability
+    let guarantee: Guarantee
+
+    init(_ job: OpenJob) {
+        log = job.log
+        commits = job.commits
+        durability = job.settings.durability
+        guarantee = job.settings.guarantee ?? job.plan.job.guarantee
+    }
+
     /// Commits the tasks that have something to commit; gives how many those were. Where this throws, the
     /// job must stop: what is decided is found out when its state is opened again.
-    static func commit(
-        _ tasks: [TaskCore], to commits: any JobLogPartition, of log: any JobLog
-    ) throws -> Int {
+    func commit(_ tasks: [TaskCore]) throws -> Int {
         let tasks = tasks.filter(\.needsCommit)
         guard !tasks.isEmpty else { return 0 }
-        try log.flush(tasks.flatMap(\.inputPartitions))
-        for task in tasks { try task.appendOutput(commits) }
-        try log.flush(tasks.flatMap { $0.commit.appended.map(\.partition) })
-        for task in tasks { try task.decide() }
-        for task in tasks { try task.publish() }
+        try flush(tasks.flatMap(\.inputPartitions))
+        for task in tasks { try task.appendOutput(commits, guarantee) }
+        try flush(tasks.flatMap(\.commit.touchedPartitions))
+        for task in tasks { try task.decide(durability) }
+        for task in tasks { try task.publish(guarantee) }
+        if guarantee == .atMostOnce { try flush(tasks.flatMap(\.commit.touchedPartitions)) }
         return tasks.count
+    }
+
+    private func flush(_ partitions: [any JobLogPartition]) throws {
+        if durability == .powerLoss { try log.flush(partitions) }
     }
 }
 
 extension TaskCore {
     /// Step 1 without the flush.
-    fileprivate func appendOutput(_ commits: any JobLogPartition) throws {
+    fileprivate func appendOutput(_ commits: any JobLogPartition, _ guarantee: Guarantee) throws {
         precondition(commit.appended.isEmpty, "the commit before has not ended")
         if outputs.hasInternal {
             let isEnd = hasFinished && !commit.sentEnd
@@ -46,14 +64,18 @@ extension TaskCore {
                 commit.sentIdle = isIdle
             }
         }
-        commit.appended = try outputs.write(as: commit.producer)
-        commit.appended.append(
-            try CommitsTopic.append(
-                commit.number + 1, of: self, to: commits, as: commit.producer))
+        // What other tasks of the job read is always of the transaction: the state of all is exact.
+        commit.appended = try outputs.write(
+            guarantee == .exactlyOnce ? .all : .repartitions, as: commit.producer)
+        commit.plain =
+            guarantee == .atLeastOnce ? try outputs.write(.outputs, as: nil) : []
+        let offset = try CommitsTopic.append(
+            commit.number + 1, ofTask: name, at: positions, to: commits, as: commit.producer)
+        commit.appended.append(AppendedRange(partition: commits, first: offset, last: offset))
     }
 
     /// Step 2.
-    fileprivate func decide() throws {
+    fileprivate func decide(_ durability: Durability) throws {
         let producer = commit.producer
         let decided = commit.appended.map { range in
             CommitState.UnconfirmedMarker(
@@ -62,10 +84,11 @@ extension TaskCore {
                     producer: producer, first: range.first, last: range.last),
                 partition: range.partition)
         }
-        // A marker that was flushed with later appends needs no remembering.
+        // A marker that was flushed with later appends needs no remembering, nor one that is written
+        // where nothing has to survive more than the process.
         let kept = commit.unconfirmed.filter { marker in
             guard let end = marker.end else { return true }
-            return marker.partition.flushedOffset < end
+            return durability == .powerLoss && marker.partition.flushedOffset < end
         }
         var record = CommitRecord(producer: try nextProducer(after: producer))
         record.number = commit.number + 1
@@ -87,13 +110,14 @@ extension TaskCore {
     }
 
     /// Step 3.
-    fileprivate func publish() throws {
+    fileprivate func publish(_ guarantee: Guarantee) throws {
         for index in commit.unconfirmed.indices where commit.unconfirmed[index].end == nil {
             let marker = commit.unconfirmed[index]
             try marker.partition.end(marker.transaction.producer, with: .commit)
             commit.unconfirmed[index].end = marker.partition.logEndOffset
         }
         commit.appended = []
+        commit.plain = guarantee == .atMostOnce ? try outputs.write(.outputs, as: nil) : []
     }
 
     /// The same producer's next epoch (KIP-890 bumps it with each transaction), or another producer

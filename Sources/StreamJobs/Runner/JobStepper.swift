@@ -9,10 +9,10 @@ package final class JobStepper {
 
     /// Opens the job as a run would, and begins a live run.
     package init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
-        self.job = try OpenJob(job, on: log, state: state)
-        worker = Worker(
-            self.job.tasks, log: log, commits: self.job.commits, commitInterval: .seconds(1_000_000)
-        )
+        self.job = try OpenJob(
+            job, on: log, state: state,
+            settings: RunSettings(commitInterval: .seconds(1_000_000), commitSpacing: .zero))
+        worker = Worker(self.job.tasks, of: self.job)
         _ = try self.job.begin(untilEnd: false)
     }
 

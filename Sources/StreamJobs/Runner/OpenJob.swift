@@ -8,24 +8,54 @@ import StreamJobsLog
 package enum StateLocation {
     /// `<directory>/<job>/<task>/`
     case directory(String)
-    /// By task name, for the test kit: what is here survives the job.
-    case memory((String) -> MemoryState)
+    /// The same without waiting for the disk, whatever the job's durability: for the test kit.
+    case scratch(String)
+
+    /// Where those of `job` are.
+    fileprivate func directory(of job: Job) -> String {
+        switch self {
+        case .directory(let directory), .scratch(let directory): "\(directory)/\(job.name)"
+        }
+    }
+
+    fileprivate func settings(_ durability: Durability, _ memoryBytesMax: Int) -> StateSettings {
+        var settings = StateSettings(memoryBytesMax: memoryBytesMax)
+        if case .scratch = self { settings.durability = .none }
+        if durability != .powerLoss { settings.durability = .none }
+        return settings
+    }
+
+    /// The note that says whether the states may not be on the disk; nil where nobody wants to know.
+    fileprivate func unsyncedMark(of job: Job) throws -> UnsyncedMark? {
+        guard case .directory = self else { return nil }
+        return try UnsyncedMark(directory: directory(of: job))
+    }
 }
 
 final class OpenJob {
     let plan: JobPlan
     let log: any JobLog
     let commits: any JobLogPartition
+    let settings: RunSettings
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
+    /// Says whether the states may not be on the disk; nil for the test kit.
+    private let unsynced: UnsyncedMark?
 
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
     /// refuses a state that does not fit the log.
-    init(_ job: Job, on log: any JobLog, state: StateLocation) throws {
+    init(
+        _ job: Job, on log: any JobLog, state: StateLocation,
+        settings: RunSettings = RunSettings()
+    ) throws {
         self.log = log
+        self.settings = settings
+        unsynced = try state.unsyncedMark(of: job)
+        let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
+        if settings.durability == .processCrash { try unsynced?.set() }
         let lastCommits = try CommitsTopic.lastCommits(in: commits)
         for (index, kind) in plan.kinds.enumerated() {
             for partition in 0..<kind.taskCount {
@@ -34,6 +64,32 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
+        if settings.durability == .powerLoss, mayBeUnsynced { try makeDurable() }
+    }
+
+    /// When it returns, all that was committed survives a power loss, whatever the durability. Of use
+    /// only while no task runs.
+    func makeDurable() throws {
+        // The log first: state that is on the disk must not speak of records that are not.
+        try log.flush(allPartitions())
+        for task in tasks { try task.environment.sync() }
+        try unsynced?.clear()
+    }
+
+    /// Every partition that the job reads or writes, once each.
+    private func allPartitions() throws -> [any JobLogPartition] {
+        var partitions = [commits.name: commits]
+        for kind in plan.kinds {
+            let topics =
+                kind.inputs.map { ($0.topic, $0.partitionCount) }
+                + kind.outputs.map { ($0.topic, $0.partitionCount) }
+            for (topic, count) in topics {
+                for partition in try self.partitions(of: topic, count) {
+                    partitions[partition.name] = partition
+                }
+            }
+        }
+        return Array(partitions.values)
     }
 
     deinit { close() }
@@ -49,12 +105,11 @@ final class OpenJob {
         let name = kind.taskName(partition)
         let declarations = TaskSetup.Declarations()
         let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
-        let environment =
-            switch location {
-            case .directory(let directory):
-                StateEnvironment(directory: "\(directory)/\(plan.job.name)/\(name)")
-            case .memory(let states): StateEnvironment(inMemory: states(name))
-            }
+        let memory = TaskMemory(
+            bytes: settings.memory, tasks: plan.kinds.reduce(0) { $0 + $1.taskCount })
+        let environment = StateEnvironment(
+            directory: "\(location.directory(of: plan.job))/\(name)",
+            settings: location.settings(settings.durability, memory.stateBytesMax))
         for store in declarations.stores { environment.register(store) }
         try environment.open()
 
@@ -79,7 +134,13 @@ final class OpenJob {
         let task = TaskCore(
             name: name, partition: partition, calls: calls,
             environment: environment, stores: declarations.stores,
-            outputs: OutputBuffer(outputs), restored: restored, newProducerID: newProducerID)
+            outputs: OutputBuffer(outputs), memory: memory,
+            isTimeAsked: declarations.isTimeAsked, restored: restored,
+            newProducerID: newProducerID)
+        declarations.clock.readWatermark = { [unowned task] in
+            task.toldTime.watermark.milliseconds
+        }
+        declarations.clock.readTimestamp = { [unowned task] in task.toldTime.record.milliseconds }
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.producer = try CommitRecovery.nextProducer(

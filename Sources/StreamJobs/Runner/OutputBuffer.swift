@@ -34,13 +34,31 @@ struct OutputBuffer {
     private struct Destination {
         let outlet: Outlet
         var targets: [Target]
+        /// Of keys and values.
+        var byteCount = 0
+    }
+
+    /// Which outputs are written.
+    enum Selection {
+        case all
+        /// Those to other tasks of the job.
+        case repartitions
+        /// Those that others read.
+        case outputs
+
+        fileprivate func contains(_ outlet: Outlet) -> Bool {
+            switch self {
+            case .all: true
+            case .repartitions: outlet.isInternal
+            case .outputs: !outlet.isInternal
+            }
+        }
     }
 
     private var destinations: [Destination]
     /// From an output's number in the process to its place here.
     private var slots: [Int?]
     private(set) var byteCount = 0
-    private(set) var recordCount = 0
 
     init(_ outputs: [(outlet: Outlet, partitions: [any JobLogPartition])]) {
         destinations = outputs.map { output in
@@ -55,7 +73,6 @@ struct OutputBuffer {
         }
     }
 
-    var isEmpty: Bool { recordCount == 0 }
     var partitions: [any JobLogPartition] { destinations.flatMap { $0.targets.map(\.partition) } }
     var hasInternal: Bool { destinations.contains { $0.outlet.isInternal } }
 
@@ -90,8 +107,8 @@ struct OutputBuffer {
             guard let refusal = error as? LogError else { throw error }
             throw BatchBuilder.refusal(of: refusal, by: destinations[slot].outlet.topic)
         }
+        destinations[slot].byteCount += size
         byteCount += size
-        recordCount += 1
     }
 
     /// To every partition of every repartition topic.
@@ -105,10 +122,13 @@ struct OutputBuffer {
         }
     }
 
-    /// Appends all batches as parts of `producer`'s transaction, and is empty then.
-    mutating func write(as producer: ProducerStamp) throws -> [AppendedRange] {
+    /// Appends the batches of what is selected, which then is empty: as parts of `producer`'s transaction,
+    /// or without one.
+    mutating func write(_ selection: Selection, as producer: ProducerStamp?) throws
+        -> [AppendedRange]
+    {
         var ranges: [AppendedRange] = []
-        for slot in destinations.indices {
+        for slot in destinations.indices where selection.contains(destinations[slot].outlet) {
             for index in destinations[slot].targets.indices {
                 let target = destinations[slot].targets[index]
                 let settings = target.partition.settings
@@ -117,7 +137,8 @@ struct OutputBuffer {
                 for batch in target.batches {
                     let count = batch.recordCount
                     let offset = try target.partition.append(
-                        batch.seal(for: settings, producer: producer, isTransactional: true))
+                        batch.seal(
+                            for: settings, producer: producer, isTransactional: producer != nil))
                     first = first ?? offset
                     last = offset + (count - 1)
                 }
@@ -127,9 +148,9 @@ struct OutputBuffer {
                 }
                 destinations[slot].targets[index].batches.removeAll(keepingCapacity: true)
             }
+            byteCount -= destinations[slot].byteCount
+            destinations[slot].byteCount = 0
         }
-        byteCount = 0
-        recordCount = 0
         return ranges
     }
 }

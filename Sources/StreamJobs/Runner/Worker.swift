@@ -5,20 +5,16 @@ import Synchronization
 
 final class Worker {
     let tasks: [TaskCore]
-    private let log: any JobLog
-    private let commits: any JobLogPartition
-    private let commitInterval: Duration
-    private var lastCommit = ContinuousClock.now
+    private let taskCommit: TaskCommit
+    private var schedule: CommitSchedule
     /// Notified with each append to a partition that a task of this worker reads.
     let appends = AppendSignal()
 
-    init(
-        _ tasks: [TaskCore], log: any JobLog, commits: any JobLogPartition, commitInterval: Duration
-    ) {
+    init(_ tasks: [TaskCore], of job: OpenJob) {
         self.tasks = tasks
-        self.log = log
-        self.commits = commits
-        self.commitInterval = commitInterval
+        taskCommit = TaskCommit(job)
+        schedule = CommitSchedule(
+            interval: job.settings.commitInterval, spacing: job.settings.commitSpacing)
     }
 
     var hasFinished: Bool { tasks.allSatisfy { $0.hasFinished && !$0.needsCommit } }
@@ -32,20 +28,29 @@ final class Worker {
         for partition in tasks.flatMap(\.inputPartitions) { partition.removeSignal(appends) }
     }
 
-    /// Gives every task its turn, and commits when the interval has passed, a task holds too much, or
-    /// there is nothing more to do. Gives how much was done; zero: wait for an append.
+    /// A task has asked for the end of the run.
+    var wantsShutdown: Bool { tasks.contains { $0.requests.contains(.shutdown) } }
+
+    /// How long to wait for an append, where `step` had nothing to do: until a commit may be due.
+    var waitTimeout: Duration {
+        tasks.contains(where: \.needsCommit)
+            ? min(Limits.waitTimeout, schedule.timeLeft()) : Limits.waitTimeout
+    }
+
+    /// Gives every task its turn, and commits when that is due. Gives how much was done; zero: wait for an
+    /// append.
     func step() throws -> Int {
         var done = 0
         for task in tasks { done += try task.run(limit: Limits.turnRecords) }
-        let isDue = ContinuousClock.now - lastCommit >= commitInterval
-        if done == 0 || isDue || tasks.contains(where: \.holdsTooMuch) { done += try commit() }
+        let isUrgent = tasks.contains(where: \.mustCommit)
+        if schedule.isDue(isDry: done == 0, isUrgent: isUrgent) { done += try commit() }
         return done
     }
 
     @discardableResult
     func commit() throws -> Int {
-        let count = try TaskCommit.commit(tasks, to: commits, of: log)
-        lastCommit = .now
+        let count = try taskCommit.commit(tasks)
+        schedule.committed()
         return count
     }
 }

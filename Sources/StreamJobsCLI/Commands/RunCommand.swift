@@ -9,7 +9,8 @@ struct RunCommand: CheckedCommand {
         commandName: "run", abstract: "Runs a job.",
         usage: """
             \(RootCommand.programName) run JOB [--threads N] [--until-end]
-                [--commit-interval TIME] [--disorder TIME] [--data DIR]
+                [--commit-interval TIME] [--commit-spacing TIME] [--memory SIZE] [--disorder TIME]
+                [--durability DURABILITY] [--guarantee GUARANTEE] [--data DIR]
             """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
@@ -40,10 +41,45 @@ struct RunCommand: CheckedCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
+            "Time between two commits at least where there is nothing more to read, such as 10ms. (default: "
+                + "\(DurationArgument(RunSettings.defaultCommitSpacing)))", valueName: "time"),
+        transform: DurationArgument.parse)
+    var commitSpacing = DurationArgument(RunSettings.defaultCommitSpacing)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Memory for what the tasks have not committed yet, such as 64MiB or 2GiB; a task whose share "
+                + "is full commits early. (default: \(ByteCountArgument(RunSettings.defaultMemory)))",
+            valueName: "size"),
+        transform: ByteCountArgument.parse)
+    var memory = ByteCountArgument(RunSettings.defaultMemory)
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
             "How late a record may be in event time, such as 24h. The job's own unless given.",
             valueName: "time"),
         transform: DurationArgument.parse)
     var disorder: DurationArgument?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "What a commit survives: power-loss, or process-crash, which waits for no disk but leaves "
+                + "a state that has to be rebuilt when the machine goes down.",
+            valueName: "durability"),
+        transform: choice)
+    var durability = Durability.powerLoss
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How often the effect of a record is seen in the outputs when the job has crashed in the "
+                + "midst of a commit: exactly-once, at-least-once or at-most-once. The job's own unless "
+                + "given; the state is exact with each.", valueName: "guarantee"),
+        transform: choice)
+    var guarantee: Guarantee?
 
     @OptionGroup var data: DataOption
 
@@ -63,7 +99,9 @@ struct RunCommand: CheckedCommand {
                 job, on: log,
                 settings: RunSettings(
                     threads: threads, untilEnd: untilEnd,
-                    commitInterval: commitInterval.duration))
+                    commitInterval: commitInterval.duration,
+                    commitSpacing: commitSpacing.duration, memory: memory.byteCount,
+                    durability: durability, guarantee: guarantee))
             let stopper = run.stopper
             stop.whenStopping { stopper.stop() }
             var progress = Progress("records processed")
@@ -71,7 +109,7 @@ struct RunCommand: CheckedCommand {
                 progress.update(done: state.recordsProcessed, remaining: state.recordsRemaining)
             }
         }
-        let isCutShort = untilEnd && stop.isStopping
+        let isCutShort = untilEnd && (stop.isStopping || summary.wasStoppedByTask)
         let note = isCutShort ? "; stopped before the end, the same command goes on" : ""
         StandardError.write(line: "\(job.name): \(summary)\(note)")
         try stop.check()
@@ -85,4 +123,13 @@ struct RunCommand: CheckedCommand {
         throw CommandError.notFound(
             "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
     }
+}
+
+/// One of a few words. Throws a `CommandError` that names them; the parser puts it behind the name of the
+/// option.
+private func choice<Choice: RawRepresentable & CaseIterable>(_ text: String) throws -> Choice
+where Choice.RawValue == String {
+    if let choice = Choice(rawValue: text) { return choice }
+    let choices = Choice.allCases.map(\.rawValue).joined(separator: " or ")
+    throw CommandError.usage("use \(choices)")
 }
