@@ -112,6 +112,21 @@ import Testing
         #expect(try WordOutput(again).isExactly(input))
     }
 
+    @Test func `the states of two tasks that were exchanged are refused`() throws {
+        var generator = SeededGenerator.seeded()
+        try produce(WordInput(lines: 20, using: &generator), partitions: 2)
+        try run(wordJob)
+        let states = directory.path + "/state/words/"
+        let task = "WordSplitter-"
+        try FileManager.default.moveItem(atPath: states + task + "0", toPath: states + "aside")
+        try FileManager.default.moveItem(atPath: states + task + "1", toPath: states + task + "0")
+        try FileManager.default.moveItem(atPath: states + "aside", toPath: states + task + "1")
+        try produce(WordInput(lines: 20, using: &generator), partitions: 2)
+        let error = #expect(throws: JobError.self) { try run(wordJob) }
+        #expect(error?.code == .refused)
+        #expect(error?.message.contains("another task's") == true)
+    }
+
     @Test func `state removed after a crash in the first commit is missed`() throws {
         var generator = SeededGenerator.seeded()
         try produce(WordInput(lines: 20, using: &generator))

@@ -31,13 +31,11 @@ struct DataFile: ~Copyable {
     /// (a crash before its first page was written), is right: LMDB begins anew.
     static func checkLength(path: String) throws {
         guard var file = try DataFile(path: path), file.byteCount > 0 else { return }
-        let first = try file.takePageBytes()
-        if file.byteCount < 2 * file.pageBytes, first.transaction == 0 {
-            // The disk was full, or the machine stopped, when LMDB made the file: it writes both meta pages
-            // at once, and commits only behind them. It would refuse the one page; nothing was ever in it.
+        if try file.isUnbegun() {
             guard truncate(path, 0) == 0 else { throw error(of: errno, "truncate of \(path)") }
             return
         }
+        let first = try file.takePageBytes()
         try file.checkMissingPages(try file.newestMeta(first))
     }
 
@@ -57,6 +55,26 @@ struct DataFile: ~Copyable {
             if let meta = try meta(at: position), meta.transaction == number { return meta }
         }
         return nil
+    }
+
+    /// Whether the disk was full, or the machine stopped, when LMDB made the file: it writes both meta pages at
+    /// once, and the first commit flushes them before it writes its own. So one that is not there, or zeros (a
+    /// length that reached the disk before its bytes), beside none of a commit says that nothing was ever in
+    /// the file. LMDB would refuse it.
+    private func isUnbegun() throws -> Bool {
+        let pageBytes = try meta(at: 0)?.pageBytes ?? sysconf(Int32(_SC_PAGESIZE))
+        var isPageMissing = false
+        for position in [0, pageBytes] {
+            if let meta = try meta(at: position) {
+                guard meta.transaction == 0 else { return false }
+            } else {
+                let bytes = try read(at: position, byteCount: Self.metaBytes)
+                let isZeros = bytes.count == Self.metaBytes && bytes.allSatisfy { $0 == 0 }
+                guard position >= byteCount || isZeros else { return false }
+                isPageMissing = true
+            }
+        }
+        return isPageMissing
     }
 
     private mutating func takePageBytes() throws -> Meta {

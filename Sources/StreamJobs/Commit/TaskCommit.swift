@@ -71,7 +71,10 @@ extension TaskCore {
             guarantee == .atLeastOnce ? try outputs.write(.outputs, as: nil) : []
         let offset = try CommitsTopic.append(
             commit.number + 1, ofTask: name, at: positions, to: commits, as: commit.producer)
-        commit.appended.append(AppendedRange(partition: commits, first: offset, last: offset))
+        // Its marker is the first: where an output is seen, the log knows of the commit, and a state from before
+        // it is refused.
+        commit.appended.insert(
+            AppendedRange(partition: commits, first: offset, last: offset), at: 0)
     }
 
     /// Step 2.

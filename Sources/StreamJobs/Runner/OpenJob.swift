@@ -232,6 +232,7 @@ final class OpenJob {
             }
         }
         try requireSameTopics(inputs, task)
+        try StateOwner.requireOwn(task.restoredPositions, of: task.name, reading: inputs)
         return inputs
     }
 
