@@ -40,6 +40,8 @@ struct Ledger: StreamTask {
     static let windowMilliseconds: Int64 = 1000
     /// Microseconds that a record takes, so that the work is spread over many commits.
     private static let pace = Variable.number("CAMPAIGN_PACE")
+    /// Records between two commits that the task asks for.
+    private static let commitEvery = Variable.number("CAMPAIGN_COMMIT_EVERY")
 
     let balances: KeyValueStore<String, Int64>
     let counts: KeyValueStore<String, Int64>
@@ -61,8 +63,7 @@ struct Ledger: StreamTask {
         let key = Self.storeKey(account)
         let balance = (try balances.get(key) ?? 0) + amount
         try balances.put(key, balance)
-        let count = (try counts.get(key) ?? 0) + 1
-        try counts.put(key, count)
+        let count = try counts.add(1, to: key)
         try context.send(
             "\(movement.sequence) \(amount) \(balance) \(count)", to: Self.movements, key: account)
 
@@ -73,6 +74,7 @@ struct Ledger: StreamTask {
         try context.setTimer(
             at: Timestamp(milliseconds: window + Self.windowMilliseconds), key: inWindow)
         try context.send(amount, to: Self.byWindow, key: "\(window)")
+        if let every = Self.commitEvery, Int(movement.sequence) % every == 0 { context.commit() }
     }
 
     mutating func timerFired(_ timer: EventTimer, _ context: inout TaskContext) throws {
@@ -105,10 +107,8 @@ struct WindowTotals: SingleInputTask {
     mutating func process(
         _ movement: borrowing Record<String, Int64>, _ context: inout TaskContext
     ) throws {
-        let sum = (try sums.get(movement.key) ?? 0) + movement.value
-        try sums.put(movement.key, sum)
-        let count = (try counts.get(movement.key) ?? 0) + 1
-        try counts.put(movement.key, count)
+        let sum = try sums.add(movement.value, to: movement.key)
+        let count = try counts.add(1, to: movement.key)
         try context.send("\(count) \(sum)", to: Self.totals, key: movement.key)
     }
 }

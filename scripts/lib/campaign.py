@@ -128,7 +128,8 @@ class Directory:
             options += ["--memory", chance.choice(("1MiB", "8MiB", "512MiB"))]
         if "--commit-spacing" in help_text:
             options += ["--commit-spacing", f"{chance.choice((0, 1, 5))}ms"]
-        return options, {"CAMPAIGN_PACE": str(chance.choice((0, 1, 20)))}
+        pace, every = chance.choice((0, 1, 20)), chance.choice((0, 10, 100))
+        return options, {"CAMPAIGN_PACE": str(pace), "CAMPAIGN_COMMIT_EVERY": str(every)}
 
     def expected(self):
         return ledger.Expected(self.data, self.sent)

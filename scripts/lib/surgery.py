@@ -154,7 +154,8 @@ SURGERIES = [
     Surgery("data.mdb cut short", truncate_data, (RIGHT, REFUSED)),
     Surgery("lock.mdb", spoil_lock, (RIGHT,)),
     Surgery("state gone", remove_state, (REFUSED,), "older than the log, or missing|is missing"),
-    Surgery("states exchanged", exchange_states, (REFUSED,)),
+    # Right where neither has committed.
+    Surgery("states exchanged", exchange_states, (RIGHT, REFUSED)),
     # Right where the task has not committed since.
     Surgery("older state", old_state, (RIGHT, REFUSED), r"older than the log.*commit \d+ in the state, \d+ in the log"),
     Surgery("older log", old_log, (REFUSED,), r"older than the state|newer than the log|is not there|begins|ends at"),
