@@ -85,8 +85,14 @@ public enum Limits {
     static let producerExpiration = Duration.seconds(86_400)
     /// Time between two looks for such producers.
     static let producerExpiryInterval = Duration.seconds(3600)
+    /// Sealed segments of one log whose files stay open between reads, up to three of each: what a process
+    /// may have by default (1,024) leaves as many for active segments and for its user.
+    static let openSegmentsMax = 100
     /// Tries to take a lock before sleeping, while nobody else waits: about as long as a batch's write takes.
     static let lockSpins = 20_000
+    /// Time after which a file that is replaced has another time than before: some of the kernel's ticks,
+    /// which last 1 to 10 milliseconds.
+    static let fileTimeTicks = Duration.milliseconds(100)
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
     /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for

@@ -83,16 +83,17 @@ extension Partition {
         }
     }
 
-    /// An observer opens files late: compaction may have put another one under the name.
+    /// An observer opens files late: compaction, or another topic, may have put another one under the name.
     private func requireSame(_ file: File, _ place: Place) throws {
-        guard access == .observer, place.segments.count > 1,
-            try file.byteCount() != place.byteCount
-        else { return }
+        guard let observed = environment.observed, place.segments.count > 1 else { return }
+        _ = try observed.topic(of: name, topicID)
+        guard try file.byteCount() != place.byteCount else { return }
         throw LogError(
             .corrupted, "\(file.path) has not the \(place.byteCount) bytes that it had")
     }
 
     private func beginAgain() throws {
+        _ = try environment.observed?.topic(of: name, topicID)
         try state.withLock { state in
             try PartitionFollower.beginAgain(directory, name: name, files, &state)
         }
@@ -223,11 +224,23 @@ extension Partition {
         }
     }
 
-    /// An observer's look at what the owner has appended since.
+    /// An observer's look at what the owner has appended, removed and set since. Throws `noSuchTopic` where
+    /// the topic was deleted, also if it was made again.
     package func refresh() throws {
-        guard access == .observer else { return }
-        try state.withLock { state in
-            try PartitionFollower.follow(directory, name: name, files, &state)
+        guard let observed = environment.observed else { return }
+        // Before the topic is looked at: of another one of its name these are not taken.
+        let start = try observed.start(of: name)
+        let followed = Result {
+            try state.withLock { state in
+                try PartitionFollower.follow(directory, name: name, files, &state)
+            }
+        }
+        // What was found may be of another topic, and so may be what went wrong.
+        let topic = try observed.topic(of: name, topicID)
+        try followed.get()
+        state.withLock { state in
+            state.settings = topic.settings
+            state.ends.begin(at: start)
         }
     }
 }
