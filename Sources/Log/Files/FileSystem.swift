@@ -41,10 +41,11 @@ package final class FileSystem: Sendable {
 
     private let observer: (any FileSystemObserver)?
     let room = RoomAhead()
+    let openSegments = OpenSegments()
 
     package init(observer: (any FileSystemObserver)?) { self.observer = observer }
 
-    /// The same for one log, whose partitions share what room they have asked for.
+    /// The same for one log, whose partitions share what room they have asked for and how many files are open.
     func forOneLog() -> FileSystem { FileSystem(observer: observer) }
 
     func willPerform(_ operation: @autoclosure () -> FileOperation) throws {

@@ -41,25 +41,33 @@ extension Partition {
 
     /// Nil if there is nothing at or behind `offset` yet. Throws `offsetOutOfRange` for one that is not
     /// there and never will be.
-    func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
-        if access == .observer { try refresh() }
+    /// - Parameter byteCount: Bytes that the reader wants at once. It may get more, but the plan may end
+    ///   behind what begins in these: what was aborted is looked up for them only.
+    func readPlan(from offset: Offset, isolation: Isolation, byteCount: Int) throws -> ReadPlan? {
+        try refresh()
         var attempts = 0
         while true {
             guard let place = try place(of: offset, isolation) else { return nil }
             let segment = place.segment
             do {
                 let (position, batch) = try segment.position(atOrBefore: offset)
-                var hidden =
-                    isolation == .readUncommitted
-                    ? [] : try aborted(from: offset, in: place.segments, upTo: place.upTo)
-                hidden += place.open.map {
+                var upTo = place.upTo
+                var hidden = place.open.map {
                     AbortedRange(producerID: $0.producer.id, first: $0.first, last: place.upTo)
+                }
+                if isolation != .readUncommitted, place.segments.contains(where: \.hasAborted) {
+                    if let end = try segment.end(
+                        ofBatchesBelow: position + min(byteCount, place.byteCount))
+                    {
+                        upTo = min(upTo, end)
+                    }
+                    hidden += try aborted(from: offset, in: place.segments, upTo: upTo)
                 }
                 let file = try segment.log()
                 try requireSame(file, place)
                 return ReadPlan(
                     file: file, position: position,
-                    byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
+                    byteCount: place.byteCount - position, upTo: upTo, aborted: hidden,
                     mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment,
                     firstBatch: batch)
             } catch let damage as DamagedIndex {
@@ -152,12 +160,9 @@ extension Partition {
         let end = min(segments.first?.nextOffset ?? upTo, upTo)
         var ranges: [AbortedRange] = []
         for later in segments {
-            for transaction in try later.abortedTransactions() {
-                if transaction.last >= offset, transaction.first < end {
-                    ranges.append(AbortedRange(transaction))
-                }
-                if transaction.lastStable >= end { return ranges }
-            }
+            let (transactions, isComplete) = try later.aborted(from: offset, upTo: end)
+            ranges += transactions.map(AbortedRange.init)
+            if isComplete { break }
         }
         return ranges
     }

@@ -30,6 +30,9 @@ final class Segment: Sendable {
         var lastIndexedTimestamp: Int64 = -1
         /// Up to where room on the disk was asked for.
         var preallocatedEnd = 0
+        /// Nothing of it is to be flushed, and nothing else has its names: its files may be closed between
+        /// two reads.
+        var mayClose = false
     }
 
     static let logSuffix = ".log"
@@ -59,8 +62,11 @@ final class Segment: Sendable {
         state.byteCount = summary.byteCount
         state.maxTimestamp = summary.maxTimestamp
         state.isCleaned = summary.isCleaned
+        state.mayClose = true
         self.state = Mutex(state)
     }
+
+    deinit { files.openSegments.forget(ObjectIdentifier(self)) }
 
     /// A segment that is appended to from where a manifest has left it. Throws `DamagedIndex`.
     convenience init(
@@ -77,6 +83,7 @@ final class Segment: Sendable {
         let firstTimestamp = try Self.firstTimestamp(log)
         state.withLock { state in
             state.log = log
+            state.mayClose = false
             state.firstTimestamp = firstTimestamp
             state.index = .memory(IndexEntries(indexes.0, writtenCount: indexes.0.count))
             state.timeIndex = .memory(IndexEntries(indexes.1, writtenCount: indexes.1.count))
@@ -135,20 +142,43 @@ final class Segment: Sendable {
 
     /// The open `.log` file.
     func log() throws -> File {
-        try state.withLock { state in
-            if let log = state.log { return log }
-            let log = try File(path(), .readOnly, in: files)
+        let (log, mayClose) = try state.withLock { state in
+            let log = try state.log ?? File(path(), .readOnly, in: files)
             state.log = log
-            return log
+            return (log, state.mayClose)
         }
+        if mayClose { files.openSegments.used(self) }
+        return log
     }
 
     /// Opens what is read of a sealed segment, for those who go on when other files have its names.
     func openFiles() throws {
-        _ = try log()
         try state.withLock { state in
+            state.mayClose = false
+            state.log = try state.log ?? File(path(), .readOnly, in: files)
             try state.index.open(path(OffsetEntry.fileSuffix), files)
             try state.timeIndex.open(path(TimeEntry.fileSuffix), files)
+        }
+        files.openSegments.forget(ObjectIdentifier(self))
+    }
+
+    /// Its files need not stay open: it is sealed, and flushed or not written by this process.
+    func allowClosing() {
+        let isOpen = state.withLock { state in
+            state.mayClose = true
+            return state.log != nil
+        }
+        if isOpen { files.openSegments.used(self) }
+    }
+
+    /// Closes what is opened again when it is next read.
+    func closeFiles() {
+        state.withLock { state in
+            guard state.mayClose else { return }
+            state.log = nil
+            state.index.close()
+            state.timeIndex.close()
+            state.aborted.close()
         }
     }
 
@@ -245,15 +275,17 @@ final class Segment: Sendable {
     }
 
     /// Notes that the index files are as `capture` says.
-    /// - Parameter isSealed: Then the entries need not stay in memory.
+    /// - Parameter isSealed: Then the entries need not stay in memory, nor the files open.
     func captureWritten(_ capture: SegmentCapture, _ summary: SegmentSummary, isSealed: Bool) {
-        state.withLock { state in
-            guard !isSealed else {
+        guard !isSealed else {
+            state.withLock { state in
                 state.index = SegmentIndex(summary.index)
                 state.timeIndex = SegmentIndex(summary.timeIndex)
                 state.aborted = SegmentIndex(summary.transactionIndex)
-                return
             }
+            return allowClosing()
+        }
+        state.withLock { state in
             state.index.markWritten(summary.index.count)
             state.timeIndex.markWritten(summary.timeIndex.count)
             state.aborted.markWritten(summary.transactionIndex.count)
@@ -277,9 +309,9 @@ final class Segment: Sendable {
     func position(atOrBefore offset: Offset) throws -> (position: Int, batch: KnownBatch) {
         let wanted = Int64(offset.rawValue - baseOffset.rawValue)
         return try state.withLock { state in
-            let entry = try state.index.last(in: path(OffsetEntry.fileSuffix), files) {
-                Int64($0.relativeOffset) <= wanted
-            }
+            let (entry, _) = try state.index.entries(
+                around: { Int64($0.relativeOffset) <= wanted }, in: path(OffsetEntry.fileSuffix),
+                files)
             guard let entry else {
                 return (0, state.isCleaned ? .unknown : .begins(at: baseOffset.rawValue))
             }
@@ -292,45 +324,46 @@ final class Segment: Sendable {
     /// No record below this offset has `timestamp` or a later one. Throws `DamagedIndex`.
     func offset(before timestamp: Timestamp) throws -> Offset {
         try state.withLock { state in
-            let entry = try state.timeIndex.last(in: path(TimeEntry.fileSuffix), files) {
-                $0.timestamp < timestamp.milliseconds
-            }
+            let (entry, _) = try state.timeIndex.entries(
+                around: { $0.timestamp < timestamp.milliseconds }, in: path(TimeEntry.fileSuffix),
+                files)
             return entry.map { Offset(baseOffset.rawValue + Int64($0.relativeOffset)) }
                 ?? baseOffset
         }
     }
 
+    /// Behind all batches that begin below `position`, or some more; nil where only the segment's end is.
+    /// Throws `DamagedIndex`.
+    func end(ofBatchesBelow position: Int) throws -> Offset? {
+        try state.withLock { state in
+            let (_, entry) = try state.index.entries(
+                around: { Int($0.position) < position }, in: path(OffsetEntry.fileSuffix), files)
+            return entry.map { Offset(baseOffset.rawValue + Int64($0.relativeOffset) + 1) }
+        }
+    }
+
+    /// Whether markers are here that have aborted transactions.
+    var hasAborted: Bool { state.withLock { $0.aborted.count > 0 } }
+
     /// The aborted transactions whose markers are here. Throws `DamagedIndex`.
     func abortedTransactions() throws -> [AbortedTransaction] {
         try state.withLock { try $0.aborted.all(in: path(AbortedTransaction.fileSuffix), files) }
     }
-}
 
-extension SegmentIndex {
-    /// Only of a segment that is appended to.
-    mutating func append(_ entry: Entry) {
-        guard case .memory(var entries) = self else {
-            preconditionFailure("a sealed segment is not appended to")
-        }
-        self = .file(IndexDigest(), nil)
-        entries.append(entry)
-        self = .memory(entries)
-    }
-
-    mutating func markWritten(_ count: Int) {
-        guard case .memory(let entries) = self else { return }
-        self = .memory(IndexEntries(entries.entries, writtenCount: count))
-    }
-
-    mutating func write(to path: String, isOptional: Bool, in files: FileSystem) throws
-        -> IndexDigest
-    {
-        switch self {
-        case .file(let digest, _): return digest
-        case .memory(var entries):
-            let digest = try entries.write(to: path, isOptional: isOptional, in: files)
-            self = .memory(entries)
-            return digest
+    /// Those of them with records from `offset` on and below `end`; complete where a marker is among them by
+    /// which all below `end` was decided, so that there is no other behind it. Throws `DamagedIndex`.
+    func aborted(from offset: Offset, upTo end: Offset) throws -> (
+        transactions: [AbortedTransaction], isComplete: Bool
+    ) {
+        try state.withLock { state in
+            let all = try state.aborted.kept(in: path(AbortedTransaction.fileSuffix), files)
+            var found: [AbortedTransaction] = []
+            // Markers are in their order, and with them what was decided by each.
+            for transaction in all[all.partitionPoint(whereNot: { $0.last < offset })...] {
+                if transaction.first < end { found.append(transaction) }
+                if transaction.lastStable >= end { return (found, true) }
+            }
+            return (found, false)
         }
     }
 }
@@ -347,38 +380,5 @@ enum KnownBatch {
         case .begins(let offset): header.baseOffset == offset
         case .ends(let offset): header.nextOffset - 1 == offset
         }
-    }
-}
-
-/// A segment as it was at one moment.
-struct SegmentCapture {
-    let segment: Segment
-    let nextOffset: Offset
-    let byteCount: Int
-    let maxTimestamp: Timestamp
-    let offsetOfMaxTimestamp: Offset
-    fileprivate(set) var index: SegmentIndex<OffsetEntry>
-    fileprivate(set) var timeIndex: SegmentIndex<TimeEntry>
-    fileprivate(set) var aborted: SegmentIndex<AbortedTransaction>
-
-    /// The segment was sealed and its indexes were written.
-    var isInFiles: Bool {
-        if case .file = index { true } else { false }
-    }
-
-    /// Brings the index files up to date, flushed (their names are not), and gives what a manifest is to
-    /// say of the segment.
-    mutating func writeIndexes() throws -> SegmentSummary {
-        let files = segment.files
-        return SegmentSummary(
-            baseOffset: segment.baseOffset, nextOffset: nextOffset, byteCount: byteCount,
-            maxTimestamp: maxTimestamp, offsetOfMaxTimestamp: offsetOfMaxTimestamp,
-            isCleaned: segment.isCleaned,
-            index: try index.write(
-                to: segment.path(OffsetEntry.fileSuffix), isOptional: false, in: files),
-            timeIndex: try timeIndex.write(
-                to: segment.path(TimeEntry.fileSuffix), isOptional: false, in: files),
-            transactionIndex: try aborted.write(
-                to: segment.path(AbortedTransaction.fileSuffix), isOptional: true, in: files))
     }
 }
