@@ -200,17 +200,23 @@ extension Partition {
         return nil
     }
 
-    /// Makes the indexes of the segment with a damaged one anew from its batches.
+    /// Makes the indexes of the segment with a damaged one anew from its batches. Does nothing where the
+    /// segment, or one that is read for it, is removed meanwhile: whoever met the damage looks again.
     func rebuildIndexes(_ damage: DamagedIndex) throws {
         let name = damage.path.split(separator: "/").last ?? ""
         let base = Segment.baseOffset(
             ofFileNamed: String(name.prefix(20)) + Segment.logSuffix)
+        guard let base else { preconditionFailure("\(damage.path) is no segment's index") }
         let segments = state.withLock { $0.segments }
-        guard let base, let damaged = segments.first(where: { $0.baseOffset == base }) else {
-            throw LogError(.corrupted, "\(damage.path) is damaged, and its segment is gone")
+        guard let index = segments.firstIndex(where: { $0.baseOffset == base }) else { return }
+        let damaged = segments[index]
+        do {
+            damaged.replaceIndexes(
+                by: try PartitionRecovery.rebuild(damaged, among: segments, settings: settings))
+        } catch let error as LogError {
+            if areListed(segments[...index]) { throw error }
+            return
         }
-        let rebuilt = try PartitionRecovery.rebuild(damaged, among: segments, settings: settings)
-        damaged.replaceIndexes(by: rebuilt)
         guard access == .owner else { return }
         environment.options.notify(
             "\(damage.path) was damaged or missing and was made again from its segment")
