@@ -45,7 +45,7 @@ public enum Limits {
     public static let indexIntervalBytes = 4096
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
     /// clients have in flight (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
-    static let producerBatchesKept = 5
+    typealias ProducerBatches = InlineArray<5, SequencedBatch>
     /// The longest single wait for an append: 31 years, which added to any clock is a time that can be said.
     static let waitMax = Duration.seconds(1_000_000_000)
     /// Time at least before a producer's thread tries again what has failed: it is not to keep a processor
