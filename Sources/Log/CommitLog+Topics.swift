@@ -160,6 +160,7 @@ extension CommitLog {
                 for partition in partitions { partition.retire(false) }
                 throw failure
             }
+            for partition in partitions { partition.closeFiles() }
             // Gone from here on; what fails now is done before a topic is made, or at the next opening.
             try finishDeletions()
         }

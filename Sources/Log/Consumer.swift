@@ -177,10 +177,11 @@ public final class Consumer {
     ///
     /// The view is valid during the call only. A record whose call throws is not given again. `body` may
     /// seek, pause and unassign, which is in force behind the batch that it is given; it may not poll.
+    /// Throws `invalidArgument` for limits that let nothing be given, and what reading throws.
     /// - Parameters:
     ///   - timeout: How long to wait for a record; zero gives what is there.
-    ///   - maxRecords: Of one call.
-    ///   - maxBytes: No batch is begun when so many bytes were read (`fetch.max.bytes`).
+    ///   - maxRecords: Of one call; 1 at least.
+    ///   - maxBytes: No batch is begun when so many bytes were read (`fetch.max.bytes`); 1 at least.
     ///   - minBytes: While fewer are there to be read it waits as well (`fetch.min.bytes`).
     @inlinable
     @discardableResult
@@ -188,6 +189,7 @@ public final class Consumer {
         timeout: Duration = .zero, maxRecords: Int = .max, maxBytes: Int = .max,
         minBytes: Int = 1, _ body: (TopicPartition, borrowing RecordView) throws -> Void
     ) throws -> Int {
+        try requireRoom(maxRecords, maxBytes)
         var wait = PollWait(timeout)
         var count = 0
         repeat {
@@ -216,6 +218,17 @@ public final class Consumer {
         }
     }
 
+    /// With none to be given a poll would neither give any nor wait.
+    @usableFromInline
+    func requireRoom(_ maxRecords: Int, _ maxBytes: Int) throws {
+        guard maxRecords > 0, maxBytes > 0 else {
+            throw LogError(
+                .invalidArgument,
+                "a poll gives one record and one batch at least, not \(maxRecords) records of "
+                    + "\(maxBytes) bytes; give maxRecords and maxBytes that are more than 0")
+        }
+    }
+
     /// Waits until there may be `minBytes` to read, or the time is over.
     @usableFromInline
     func awaitBytes(_ minBytes: Int, _ wait: inout PollWait, maxBytes: Int) throws {
@@ -233,6 +246,7 @@ public final class Consumer {
             }
             if try isReady(minBytes) { break }
             guard let left = wait.left() else { return }
+            for assigned in assigned { assigned.cursor.releaseMemory() }
             // Nobody notifies an observer: the wait is a pause, longer each time.
             signal.wait(
                 after: seen, timeout: log.access == .owner ? left : min(left, wait.nextPause()))

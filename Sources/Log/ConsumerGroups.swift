@@ -61,7 +61,8 @@ public struct ConsumerGroups: Sendable {
     // MARK: Changing
 
     /// Moves the positions of a group without members, making the group if need be, and gives what it has
-    /// moved; when it returns that survives a power loss. A position beyond an end is set to that end. With
+    /// moved; when it returns that survives a power loss. A position beyond an end is set to that end, and
+    /// in a topic that is deleted meanwhile nothing is moved. With
     /// `dryRun`, which an observer may use as well, nothing is changed, but every reason to refuse is looked
     /// for.
     /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `invalidArgument` for a name that no group can
@@ -95,19 +96,22 @@ public struct ConsumerGroups: Sendable {
             let partition = try log.partition(name)
             try partition.refresh()
             let to = try target.offset(in: partition, committed: committed[name]?.offset)
-            return OffsetMove(partition: name, from: committed[name]?.offset, to: to)
+            return (partition, OffsetMove(partition: name, from: committed[name]?.offset, to: to))
         }
-        guard let coordinator else { return moves }
-        var offsets: [TopicPartition: CommittedOffset] = [:]
-        for move in moves {
-            let partition = try log.partition(move.partition)
-            let epoch =
-                move.to > partition.startOffset
-                ? partition.leaderEpoch(at: Offset(move.to.rawValue - 1)) : nil
-            offsets[move.partition] = CommittedOffset(move.to, leaderEpoch: epoch)
+        if let coordinator {
+            var offsets: [TopicPartition: CommittedOffset] = [:]
+            for (partition, move) in moves {
+                let epoch =
+                    move.to > partition.startOffset
+                    ? partition.leaderEpoch(at: Offset(move.to.rawValue - 1)) : nil
+                offsets[move.partition] = CommittedOffset(move.to, leaderEpoch: epoch)
+            }
+            let partitions = Dictionary(uniqueKeysWithValues: moves.map { ($1.partition, $0) })
+            try coordinator.commit(offsets, in: group, by: nil) {
+                partitions[$0]?.isDeleted ?? true
+            }
         }
-        try coordinator.commit(offsets, in: group, by: nil)
-        return moves
+        return moves.filter { !$0.0.isDeleted }.map(\.1)
     }
 
     /// Forgets what a group without members has committed for these partitions. Throws `noSuchGroup`,

@@ -85,8 +85,8 @@ public enum Limits {
     static let producerExpiration = Duration.seconds(86_400)
     /// Time between two looks for such producers.
     static let producerExpiryInterval = Duration.seconds(3600)
-    /// Sealed segments of one log whose files stay open between reads, up to three of each: what a process
-    /// may have by default (1,024) leaves as many for active segments and for its user.
+    /// Sealed segments of one log whose files stay open between reads, up to three of each: of the 1,024 that
+    /// a process may have by default, two thirds are left for active segments and for its user.
     static let openSegmentsMax = 100
     /// Tries to take a lock before sleeping, while nobody else waits: about as long as a batch's write takes.
     static let lockSpins = 20_000

@@ -410,4 +410,17 @@ struct GroupStateTests {
         #expect(group.state.members.keys.sorted() == ["a", "b"])
         #expect(group.state.phase == .stable)
     }
+
+    @Test func `a name that does not fit the group's record is refused`() {
+        let long = String(repeating: "x", count: Limits.schemaStringBytesMax + 1)
+        let group = GroupUnderTest()
+        for request in [
+            group.join(long), group.join(proposed: long), group.join(proposed: "a", instance: long),
+            group.join(proposed: "a", protocols: [long]), group.join(proposed: "a", type: long),
+        ] {
+            #expect(group.joinRefusal(request) == .invalidArgument)
+        }
+        #expect(group.state.members.isEmpty)
+        #expect(group.joinRefusal(group.join(proposed: String(long.dropLast()))) == nil)
+    }
 }

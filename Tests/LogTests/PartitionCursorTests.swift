@@ -244,4 +244,32 @@ struct PartitionCursorTests {
     }
 
     private func batchEnd(_ bytes: [UInt8]) -> Int { batchByteCount(bytes, at: 0) }
+
+    @Test(arguments: [CompressionCodec.none, .zstd])
+    func `a reader that waits holds no memory of a large batch`(codec: CompressionCodec) throws {
+        let byteCount = 20 * 1024 * 1024
+        try log.withOwner { log, partition in
+            try log.alterTopic("t", [("max.message.bytes", "\(2 * byteCount)")])
+            let builder = BatchBuilder(bytesMax: 2 * byteCount)
+            try builder.append(
+                key: nil, value: [UInt8](repeating: 7, count: byteCount),
+                timestamp: Timestamp(milliseconds: 0))
+            try withExtendedLifetime(builder) {
+                _ = try partition().append(builder.seal(compression: codec))
+            }
+            let cursor = PartitionCursor(
+                try partition(), from: .zero, isolation: .readCommitted)
+            #expect(try cursor.hasRecord())
+            #expect(cursor.heldBytes >= byteCount)
+            cursor.releaseMemory()
+            try cursor.withRecord { record throws in
+                #expect(try Entry(record).value?.last == 7)
+            }
+            cursor.take()
+            #expect(try !cursor.hasRecord())
+            #expect(cursor.heldBytes <= Limits.fetchBytes)
+            try partition().append("next")
+            #expect(try value(cursor) == "next")
+        }
+    }
 }

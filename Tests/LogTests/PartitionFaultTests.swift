@@ -127,4 +127,24 @@ struct PartitionFaultTests {
         }
         #expect(throws: LogError.self) { try owner.close() }
     }
+
+    @Test func `a full disk that keeps an append from being undone is not tried again`() throws {
+        let files = FailingFiles(.noSpace) {
+            switch $0 {
+            case .write(let path, _, _), .truncate(let path, _): path.hasSuffix(".log")
+            default: false
+            }
+        }
+        let owner = try log.open(FileSystem(observer: files))
+        let partition = try owner.partition(TestLog.name)
+        try partition.append("a")
+        files.turn(on: true)
+        let first = #expect(throws: LogError.self) { try partition.append("b") }
+        #expect(first?.isRetriable == false && first?.message.contains("start again") == true)
+        files.turn(on: false)
+        let second = #expect(throws: LogError.self) { try partition.append("c") }
+        #expect(second?.isRetriable == false)
+        #expect(try partition.values() == ["a"], "reads go on")
+        #expect(throws: LogError.self) { try owner.close() }
+    }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import StreamJobsLog
+import Synchronization
 import TestSupport
 import Testing
 
@@ -366,5 +367,48 @@ struct VerificationTests {
         #expect(try damages().isEmpty)
         let error = #expect(throws: LogError.self) { try LogFile(path + ".index").offsetEntries() }
         #expect(error?.code == .invalidArgument)
+    }
+
+    @Test func `a record of the log's own topics of a later version is not passed over`() throws {
+        try log.withOwner { owner, _ in
+            try owner.createTopic(TransactionTopic.name, partitions: 1, isInternal: true)
+            let name = TopicPartition(TransactionTopic.name, PartitionID(0))
+            let batch = BatchBuilder()
+            try batch.append(
+                key: TransactionRecords.key("a"), value: [0x7f, 0xff],
+                timestamp: Timestamp(milliseconds: 0))
+            try withExtendedLifetime(batch) { _ = try owner.partition(name).append(batch.seal()) }
+        }
+        let error = #expect(throws: LogError.self) { _ = try verify() }
+        #expect(error?.code == .newerFormat)
+    }
+
+    /// Makes a file beside a segment when that is first read, as an owner might.
+    private final class Neighbour: FileSystemObserver {
+        private let isMade = Atomic<Bool>(false)
+
+        func willPerform(_ operation: FileOperation) throws {
+            guard case .read(let path, _) = operation, path.hasSuffix(".log"),
+                !isMade.exchange(true, ordering: .sequentiallyConsistent)
+            else { return }
+            try Data().write(to: URL(filePath: path + ".note"))
+        }
+    }
+
+    @Test func `a partition that changes is looked at again, though a file of them all is damaged`()
+        throws
+    {
+        try log.withPartition { try fill($0) }
+        let segment = try log.segments[1]
+        for path in [segment, log.directory.path + "/recovery-points"] {
+            var bytes = try readFile(path)
+            bytes[3] ^= 0xff
+            try writeFile(path, bytes)
+        }
+        var found: [LogFinding] = []
+        var verifier = LogVerifier(
+            log.directory.path, files: FileSystem(observer: Neighbour()))
+        _ = try verifier.verify { if $0.kind == .damage { found.append($0) } }
+        #expect(found.map(\.path).prefix(2) == [log.directory.path + "/recovery-points", segment])
     }
 }

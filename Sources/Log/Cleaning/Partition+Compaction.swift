@@ -182,7 +182,7 @@ extension Partition {
             } catch let failure as LogError {
                 // What is in the directory is not known, until the next opening finishes it.
                 state.withLock { $0.failure = failure }
-                throw failure
+                throw failure.forGood
             }
         }
     }

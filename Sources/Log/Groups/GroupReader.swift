@@ -105,7 +105,7 @@ final class GroupReader {
             let current = held[turn]
             let seen = changes
             while !current.isPaused, count < maxRecords, changes == seen,
-                try current.cursor.hasRecord()
+                try hasRecord(current)
             {
                 try read(current, body)
                 count += 1
@@ -114,6 +114,15 @@ final class GroupReader {
             turn = turn + 1 < held.count ? turn + 1 : 0
         }
         return count
+    }
+
+    private func hasRecord(_ current: Held) throws -> Bool {
+        do {
+            return try current.cursor.hasRecord()
+        } catch let error as LogError where error.code == .noSuchTopic {
+            // Its topic was deleted: the group shares out what is left with its next generation.
+            return false
+        }
     }
 
     private func read(

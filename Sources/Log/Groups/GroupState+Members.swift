@@ -39,6 +39,7 @@ extension GroupState {
                 "a session timeout of \(request.sessionTimeout) in the group '\(group)' is not "
                     + "between 0 and \(Limits.sessionTimeoutMax)")
         }
+        try requireStorable(request)
         let others = members.values.filter {
             $0.id != request.memberID && $0.instanceID.map { $0 != request.instanceID } ?? true
         }
@@ -55,6 +56,21 @@ extension GroupState {
                     + "\(request.protocols.map(\.name)), which the others do not all know; give all "
                     + "members one assignor in common")
         }
+    }
+
+    /// All of them are written into the group's record.
+    private func requireStorable(_ request: JoinRequest) throws(LogError) {
+        let strings =
+            [
+                request.memberID, request.proposedMemberID, request.instanceID ?? "",
+                request.clientID, request.clientHost, request.protocolType,
+            ] + request.protocols.map(\.name)
+        guard let long = strings.first(where: { $0.utf8.count > Limits.schemaStringBytesMax })
+        else { return }
+        throw LogError(
+            .invalidArgument,
+            "a member of the group '\(group)' has a name of \(long.utf8.count) bytes (an id, a client, a "
+                + "host or a protocol), over the limit of \(Limits.schemaStringBytesMax)")
     }
 
     private mutating func joinedAnew(

@@ -100,7 +100,11 @@ extension Partition {
         } catch let failure as LogError {
             do {
                 try file.truncate(to: position)
-            } catch { state.failure = failure }
+            } catch {
+                state.failure = failure
+                // For good, whatever it was that failed: room there is later does not help.
+                try requireWritable(state)
+            }
             // A full disk may have room again; after any other failure nobody knows what is written.
             if failure.code != .noSpace { state.failure = failure }
             throw failure

@@ -30,6 +30,21 @@ struct ReadPlan {
     let firstBatch: KnownBatch
 }
 
+/// What is known of a batch before it is read.
+enum KnownBatch {
+    case unknown
+    case begins(at: Int64)
+    case ends(at: Int64)
+
+    func isTrue(of header: BatchHeader) -> Bool {
+        switch self {
+        case .unknown: true
+        case .begins(let offset): header.baseOffset == offset
+        case .ends(let offset): header.nextOffset - 1 == offset
+        }
+    }
+}
+
 extension Partition {
     /// The file that holds `offset`, or would.
     func path(ofSegmentWith offset: Offset) -> String {

@@ -33,6 +33,15 @@ final class Segment: Sendable {
         /// Nothing of it is to be flushed, and nothing else has its names: its files may be closed between
         /// two reads.
         var mayClose = false
+        /// Its topic was deleted: the files of its names may be another one's.
+        var isGone = false
+
+        mutating func close() {
+            log = nil
+            index.close()
+            timeIndex.close()
+            aborted.close()
+        }
     }
 
     static let logSuffix = ".log"
@@ -143,6 +152,7 @@ final class Segment: Sendable {
     /// The open `.log` file.
     func log() throws -> File {
         let (log, mayClose) = try state.withLock { state in
+            try requireThere(state)
             let log = try state.log ?? File(path(), .readOnly, in: files)
             state.log = log
             return (log, state.mayClose)
@@ -154,6 +164,7 @@ final class Segment: Sendable {
     /// Opens what is read of a sealed segment, for those who go on when other files have its names.
     func openFiles() throws {
         try state.withLock { state in
+            try requireThere(state)
             state.mayClose = false
             state.log = try state.log ?? File(path(), .readOnly, in: files)
             try state.index.open(path(OffsetEntry.fileSuffix), files)
@@ -174,11 +185,25 @@ final class Segment: Sendable {
     /// Closes what is opened again when it is next read.
     func closeFiles() {
         state.withLock { state in
-            guard state.mayClose else { return }
-            state.log = nil
-            state.index.close()
-            state.timeIndex.close()
-            state.aborted.close()
+            if state.mayClose { state.close() }
+        }
+    }
+
+    /// Gives up its files, so that their room on the disk is free; those who are reading them read on. From
+    /// here on whoever wants to read is told `noSuchTopic`.
+    func retire() {
+        state.withLock { state in
+            state.isGone = true
+            state.close()
+        }
+    }
+
+    private func requireThere(_ state: borrowing State) throws {
+        guard !state.isGone else {
+            throw LogError(
+                .noSuchTopic,
+                "\(path()) is gone with its topic, which was deleted; there is nothing more to be read"
+            )
         }
     }
 
@@ -309,6 +334,7 @@ final class Segment: Sendable {
     func position(atOrBefore offset: Offset) throws -> (position: Int, batch: KnownBatch) {
         let wanted = Int64(offset.rawValue - baseOffset.rawValue)
         return try state.withLock { state in
+            try requireThere(state)
             let (entry, _) = try state.index.entries(
                 around: { Int64($0.relativeOffset) <= wanted }, in: path(OffsetEntry.fileSuffix),
                 files)
@@ -324,6 +350,7 @@ final class Segment: Sendable {
     /// No record below this offset has `timestamp` or a later one. Throws `DamagedIndex`.
     func offset(before timestamp: Timestamp) throws -> Offset {
         try state.withLock { state in
+            try requireThere(state)
             let (entry, _) = try state.timeIndex.entries(
                 around: { $0.timestamp < timestamp.milliseconds }, in: path(TimeEntry.fileSuffix),
                 files)
@@ -336,6 +363,7 @@ final class Segment: Sendable {
     /// Throws `DamagedIndex`.
     func end(ofBatchesBelow position: Int) throws -> Offset? {
         try state.withLock { state in
+            try requireThere(state)
             let (_, entry) = try state.index.entries(
                 around: { Int($0.position) < position }, in: path(OffsetEntry.fileSuffix), files)
             return entry.map { Offset(baseOffset.rawValue + Int64($0.relativeOffset) + 1) }
@@ -347,7 +375,10 @@ final class Segment: Sendable {
 
     /// The aborted transactions whose markers are here. Throws `DamagedIndex`.
     func abortedTransactions() throws -> [AbortedTransaction] {
-        try state.withLock { try $0.aborted.all(in: path(AbortedTransaction.fileSuffix), files) }
+        try state.withLock { state in
+            try requireThere(state)
+            return try state.aborted.all(in: path(AbortedTransaction.fileSuffix), files)
+        }
     }
 
     /// Those of them with records from `offset` on and below `end`; complete where a marker is among them by
@@ -356,6 +387,7 @@ final class Segment: Sendable {
         transactions: [AbortedTransaction], isComplete: Bool
     ) {
         try state.withLock { state in
+            try requireThere(state)
             let all = try state.aborted.kept(in: path(AbortedTransaction.fileSuffix), files)
             var found: [AbortedTransaction] = []
             // Markers are in their order, and with them what was decided by each.
@@ -364,21 +396,6 @@ final class Segment: Sendable {
                 if transaction.lastStable >= end { return (found, true) }
             }
             return (found, false)
-        }
-    }
-}
-
-/// What is known of a batch before it is read.
-enum KnownBatch {
-    case unknown
-    case begins(at: Int64)
-    case ends(at: Int64)
-
-    func isTrue(of header: BatchHeader) -> Bool {
-        switch self {
-        case .unknown: true
-        case .begins(let offset): header.baseOffset == offset
-        case .ends(let offset): header.nextOffset - 1 == offset
         }
     }
 }

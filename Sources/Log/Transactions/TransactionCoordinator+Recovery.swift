@@ -13,7 +13,15 @@ extension TransactionCoordinator {
     func recover() throws -> [String: Entry] {
         guard let topic = try TransactionTopic.existing(in: log) else { return [:] }
         let time = now()
-        let entries = try TransactionTopic.load(topic, in: log).mapValues { metadata in
+        let states = try TransactionTopic.load(topic, in: log)
+        // An older catalogue must not give out an id that has a holder who has written nothing yet.
+        log.contents.withLock { contents in
+            for metadata in states.values {
+                contents.catalog.producerIDSeen(metadata.producer.id)
+                contents.catalog.producerIDSeen(metadata.nextProducerID)
+            }
+        }
+        let entries = states.mapValues { metadata in
             let isOngoing = metadata.state == .ongoing
             return Entry(metadata, deadline: isOngoing ? time + Self.timeLeft(of: metadata) : nil)
         }

@@ -81,7 +81,7 @@ package final class TransactionCoordinator: Sendable {
             try end(&state)
             var next = state.metadata
             var stamp = next.producer.next
-            if next.isExhausted || next.producer.epoch < 0 {
+            if next.isExhausted || next.producer.epoch < 0 || isKnown(stamp) {
                 stamp = ProducerStamp(id: try log.takeProducerIDs(1), epoch: 0)
             }
             next.handOver(to: stamp, timeout: timeout, at: .now())
@@ -258,6 +258,13 @@ package final class TransactionCoordinator: Sendable {
                 + "(\(cause)); open the log again: that decides it")
         state.failure = failure
         return failure
+    }
+
+    /// Whether a partition knows the stamp's epoch or a later one: the states were put back from an older
+    /// copy, and what is written with the stamp would be refused, or taken for what it is not.
+    private func isKnown(_ stamp: ProducerStamp) -> Bool {
+        let partitions = log.contents.withLock { Array($0.partitions.values) }
+        return partitions.contains { $0.epoch(of: stamp.id) ?? -1 >= stamp.epoch }
     }
 
     // MARK: Looking up
