@@ -57,6 +57,21 @@ public final class JobRun {
         self.settings = settings
     }
 
+    /// Makes the states of all tasks again from the inputs, up to exactly the commits that the log knows,
+    /// and sends nothing. What state was there before is kept aside. No run of the job may go on.
+    ///
+    /// Throws `refused` where the log no longer holds all that the tasks have read, or where the tasks do
+    /// something else with it than they did; then nothing is changed.
+    /// - Parameter progress: Told how many records of how many were taken, now and then, on this thread.
+    public static func rebuild(
+        _ job: Job, on log: CommitLog, settings: RunSettings = RunSettings(),
+        progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws -> RebuildSummary {
+        try StateRebuild(
+            job, on: log, stateDirectory: log.directory + "/state", settings: settings
+        ).run(progress: progress)
+    }
+
     public var stopper: Stopper { Stopper(shared: shared) }
 
     /// Runs until the end (a bounded run), `stop()` or a failure, which is thrown when all threads have

@@ -75,7 +75,7 @@ enum CommitRecovery {
         throw JobError(
             .refused,
             "the state of the task \(task) is \(which) (commit \(number) in the state, \(inLog) in the "
-                + "log); \(Remedy.copyOrAnew)")
+                + "log); \(Remedy.rebuild)")
     }
 
     /// Throws `refused` unless the record before a stored position is the one that it was.
@@ -117,4 +117,8 @@ enum CommitRecovery {
 enum Remedy {
     static let copyOrAnew =
         "put back log and state from the same copy, or begin with an empty data directory"
+    /// Where the log is right, and the state is not.
+    static let rebuild =
+        "make the state again from the log with 'state rebuild JOB', put back log and state from the same "
+        + "copy, or begin with an empty data directory"
 }

@@ -17,6 +17,8 @@ package final class InternalInput: TaskInput {
     private let cursor: any JobLogCursor
     private let mode: RunMode
     private let queueBytesMax: Int
+    /// Records from there on are left alone.
+    private let end: Offset
     private var upstreams: [Upstream]
     private let indexOfTask: [UInt32: Int]
     /// How many records and marks were ever put into a queue.
@@ -55,11 +57,12 @@ package final class InternalInput: TaskInput {
     package init(
         _ partition: any JobLogPartition, route: Int,
         upstreams: [(task: UInt32, position: InputPosition)], mode: RunMode,
-        queueBytesMax: Int = Limits.upstreamQueueBytes
+        end: Offset = Offset(.max), queueBytesMax: Int = Limits.upstreamQueueBytes
     ) {
         self.partition = partition
         self.route = route
         self.mode = mode
+        self.end = end
         self.queueBytesMax = queueBytesMax
         self.upstreams = upstreams.map { Upstream(task: $0.task, position: $0.position) }
         indexOfTask = Dictionary(
@@ -197,6 +200,7 @@ package final class InternalInput: TaskInput {
     }
 
     private func enqueue(_ record: borrowing RecordView) throws {
+        guard record.offset < end else { return }
         let marks = try InternalRecord.marks(of: record, in: partition.name)
         guard let index = indexOfTask[marks.task] else {
             throw JobError(

@@ -23,6 +23,7 @@ final class OpenJob {
     let log: any JobLog
     let commits: any JobLogPartition
     let settings: RunSettings
+    private let inputs: TaskInputs
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
     /// Says whether the states may not be on the disk; nil in memory.
@@ -39,6 +40,7 @@ final class OpenJob {
         unsynced = try state.directory(of: job).map { try UnsyncedMark(directory: $0) }
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
+        inputs = TaskInputs(plan: plan, log: log)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
         if settings.durability == .processCrash { try unsynced?.set() }
@@ -70,7 +72,7 @@ final class OpenJob {
                 kind.inputs.map { ($0.topic, $0.partitionCount) }
                 + kind.outputs.map { ($0.topic, $0.partitionCount) }
             for (topic, count) in topics {
-                for partition in try self.partitions(of: topic, count) {
+                for partition in try inputs.partitions(of: topic, count) {
                     partitions[partition.name] = partition
                 }
             }
@@ -86,7 +88,7 @@ final class OpenJob {
 
     private func open(
         _ kind: PlannedKind, _ partition: Int, _ location: StateLocation,
-        _ lastCommits: [String: Int64]
+        _ lastCommits: [String: LoggedCommit]
     ) throws {
         let name = kind.taskName(partition)
         let declarations = TaskSetup.Declarations()
@@ -106,7 +108,7 @@ final class OpenJob {
         let newProducerID: () throws -> Int64 = { [log] in try log.takeProducerIDs(1) }
         let restored = try RestoredTask(environment, of: name, newProducerID: newProducerID)
         try CommitRecovery.requireSameCommit(
-            restored.commit, task: name, inLog: lastCommits[name] ?? 0, commits)
+            restored.commit, task: name, inLog: lastCommits[name]?.number ?? 0, commits)
         if restored.isNew {
             // The producer's id is known before its first record: recovery finds what is its own.
             try environment.commit([
@@ -116,7 +118,7 @@ final class OpenJob {
         let outputs = try kind.outputs.map { output in
             (
                 outlet: output.outlet,
-                partitions: try partitions(of: output.topic, output.partitionCount)
+                partitions: try inputs.partitions(of: output.topic, output.partitionCount)
             )
         }
         let written = outputs.flatMap(\.partitions) + [commits]
@@ -130,6 +132,7 @@ final class OpenJob {
             restored: restored, newProducerID: newProducerID)
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
+        task.commit.logged = lastCommits[name]
         task.commit.producer = try CommitRecovery.nextProducer(
             after: restored.commit.producer, outputs: written, newProducerID: newProducerID)
         if task.commit.producer.id != restored.commit.producer.id {
@@ -141,10 +144,6 @@ final class OpenJob {
             ])
         }
         tasks.append(task)
-    }
-
-    private func partitions(of topic: String, _ count: Int) throws -> [any JobLogPartition] {
-        try (0..<count).map { try log.logPartition(TopicPartition(topic, PartitionID($0))) }
     }
 
     // MARK: Runs
@@ -173,8 +172,8 @@ final class OpenJob {
         for index in tasks.indices {
             let task = tasks[index]
             let kind = plan.kinds[kindOfTask[index]]
-            let inputs = try makeInputs(of: kind, for: task, ends: ends, mode: mode)
-            task.begin(inputs, mode: mode, hasFinished: task.commit.run?.hasFinished ?? false)
+            let made = try inputs.make(of: kind, for: task, ends: ends, mode: mode)
+            task.begin(made, mode: mode, hasFinished: task.commit.run?.hasFinished ?? false)
         }
         return true
     }
@@ -183,7 +182,7 @@ final class OpenJob {
     private func sourceEnds() throws -> [PositionKey: Offset] {
         var ends: [PositionKey: Offset] = [:]
         for input in plan.kinds.flatMap(\.inputs) where !input.description.isInternal {
-            for partition in try partitions(of: input.topic, input.partitionCount) {
+            for partition in try inputs.partitions(of: input.topic, input.partitionCount) {
                 let key = PositionKey(
                     topicID: partition.topicID, partition: partition.name.partition, upstream: 0)
                 ends[key] = partition.lastStableOffset
@@ -199,81 +198,6 @@ final class OpenJob {
                 guard let position = task.commit.positions[key] else { return false }
                 return position.offset < end
             }
-        }
-    }
-
-    private func makeInputs(
-        of kind: PlannedKind, for task: TaskCore, ends: [PositionKey: Offset], mode: RunMode
-    ) throws -> [any TaskInput] {
-        var inputs: [any TaskInput] = []
-        for (route, input) in kind.inputs.enumerated() {
-            let everyPartition = input.description.options.contains(.everyPartition)
-            let numbers = everyPartition ? Array(0..<input.partitionCount) : [task.partition]
-            for number in numbers {
-                let partition = try log.logPartition(
-                    TopicPartition(input.topic, PartitionID(number)))
-                inputs.append(
-                    input.description.isInternal
-                        ? try internalInput(partition, route, input, task, mode)
-                        : try sourceInput(partition, route, input, task, ends, mode))
-            }
-        }
-        try requireSameTopics(inputs, task)
-        return inputs
-    }
-
-    private func sourceInput(
-        _ partition: any JobLogPartition, _ route: Int, _ input: PlannedInput, _ task: TaskCore,
-        _ ends: [PositionKey: Offset], _ mode: RunMode
-    ) throws -> SourceInput {
-        let key = PositionKey(
-            topicID: partition.topicID, partition: partition.name.partition, upstream: 0)
-        return SourceInput(
-            partition, route: route,
-            isBootstrap: input.description.options.contains(.bootstrap),
-            isCounted: !input.description.options.contains(.everyPartition)
-                || task.partition == 0,
-            disorder: input.description.disorder ?? plan.job.disorder,
-            from: try position(key, partition, task), end: ends[key] ?? partition.startOffset,
-            mode: mode)
-    }
-
-    private func internalInput(
-        _ partition: any JobLogPartition, _ route: Int, _ input: PlannedInput, _ task: TaskCore,
-        _ mode: RunMode
-    ) throws -> InternalInput {
-        let upstreams = try input.upstreamTasks.map { name in
-            let number = InternalRecord.taskNumber(name)
-            let key = PositionKey(
-                topicID: partition.topicID, partition: partition.name.partition, upstream: number)
-            return (task: number, position: try position(key, partition, task))
-        }
-        return InternalInput(partition, route: route, upstreams: upstreams, mode: mode)
-    }
-
-    /// The committed position, checked against the log; the start for a partition not read before.
-    private func position(
-        _ key: PositionKey, _ partition: any JobLogPartition, _ task: TaskCore
-    ) throws -> InputPosition {
-        guard let position = task.commit.positions[key] else {
-            return InputPosition(offset: partition.startOffset)
-        }
-        // A position that has moved since was taken from this very log.
-        if let stored = task.restoredPositions[key], stored.position == position {
-            try CommitRecovery.requireSameLog(stored, in: partition, task: task.name)
-        }
-        return position
-    }
-
-    /// Throws `refused` where a topic has the name of one that was read, but is another.
-    private func requireSameTopics(_ inputs: [any TaskInput], _ task: TaskCore) throws {
-        for (key, stored) in task.restoredPositions {
-            let sameName = inputs.first { $0.partition.name.topic == stored.topic }
-            guard let sameName, sameName.partition.topicID != key.topicID else { continue }
-            throw JobError(
-                .refused,
-                "the topic '\(stored.topic)' was deleted and made again since the task \(task.name) "
-                    + "has read it; \(Remedy.copyOrAnew)")
         }
     }
 }

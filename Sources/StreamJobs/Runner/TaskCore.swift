@@ -36,6 +36,8 @@ final class TaskCore {
     var lateCount: Int64
     var commit: CommitState
     private(set) var isDirty = false
+    /// How many steps it has done, in all runs.
+    private(set) var progress: TaskProgress
     /// What the task has asked for since its last commit.
     private(set) var requests: Requests = []
     private let memory: TaskMemory
@@ -66,6 +68,7 @@ final class TaskCore {
         timers = EventTimers(restored.timers)
         eventTime = EventTime(restored.commit.watermark)
         lateCount = restored.commit.lateCount
+        progress = restored.commit.progress
         commit = CommitState(restored.commit, positions: restored.positions)
     }
 
@@ -151,6 +154,8 @@ final class TaskCore {
 
     private func take(from input: any TaskInput) throws {
         isDirty = true
+        progress.recordCount += 1
+        progress.timerCount = 0
         raisePromise(to: eventTime.watermark)
         if let source = input as? SourceInput, source.isCounted { sourceRecordCount += 1 }
         try input.take { record in
@@ -168,6 +173,7 @@ final class TaskCore {
 
     private func fire(_ timer: EventTimer) throws {
         isDirty = true
+        progress.timerCount += 1
         raisePromise(to: timer.time.advanced(by: .milliseconds(-1)))
         currentTimestamp = timer.time
         currentPartition = PartitionID(partition)
@@ -200,6 +206,29 @@ final class TaskCore {
         eventTime.advance(to: lowest)
         return timers.next.map { $0.time <= eventTime.watermark } ?? false
     }
+
+    // MARK: Doing it again
+
+    /// Fires timers up to `time` until so many have fired since the last record.
+    func fireTimers(upTo time: Timestamp, count: Int64) throws {
+        while progress.timerCount < count, let timer = timers.take(upTo: time) {
+            eventTime.advance(to: timer.time)
+            try fire(timer)
+        }
+    }
+
+    /// Is where it was at that commit.
+    func stand(at logged: LoggedCommit) {
+        eventTime = EventTime(logged.watermark)
+        promise = logged.promise
+        internalHeaders = InternalRecord.headers(task: number, promise: promise)
+        lateCount = logged.lateCount
+        progress = logged.progress
+        for (key, position) in logged.positions { commit.positions[key] = position }
+        forgetRequests()
+    }
+
+    func forgetRequests() { requests = [] }
 
     /// At the end of all inputs event time goes on to the last timer, one timer at a time. False when
     /// there was nothing left to do.

@@ -90,7 +90,7 @@ struct RunCommand: CheckedCommand {
     }
 
     func run() throws {
-        var job = try findJob()
+        var job = try Self.findJob(job)
         if let disorder { job.disorder = disorder.duration }
         // By agreement with service managers SIGTERM is an ordinary end, also of a bounded run.
         let stop = try StopRequest.watch(endsOfItself: false)
@@ -115,13 +115,14 @@ struct RunCommand: CheckedCommand {
         try stop.check()
     }
 
-    private func findJob() throws -> Job {
+    /// Throws `notFound`, naming those that there are.
+    static func findJob(_ name: String) throws -> Job {
         let jobs = RootCommand.jobs
-        if let job = jobs.first(where: { $0.name == self.job }) { return job }
+        if let job = jobs.first(where: { $0.name == name }) { return job }
         let others = Suggestions.sentence(
-            for: self.job, among: jobs.map(\.name), listedBy: "jobs")
+            for: name, among: jobs.map(\.name), listedBy: "jobs")
         throw CommandError.notFound(
-            "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
+            "there is no job '\(name)'; \(others ?? "this program has no jobs")")
     }
 }
 
