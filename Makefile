@@ -1,4 +1,4 @@
-# One command each, for those who have make; all work is done by the scripts of the same names.
+# One command each, for those who have make; all but build are the scripts of the same names.
 # ARGS are passed on: make test ARGS='--filter LogTests'.
 
 .PHONY: build demo test lint bench crash ci flights-year setup

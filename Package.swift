@@ -64,7 +64,8 @@ let package = Package(
             dependencies: ["CStreamJobsLinux", "StreamJobsChecksum", "StreamJobsCompression"],
             path: "Sources/Log", swiftSettings: settings),
         .target(
-            name: "LocalState", dependencies: ["CStreamJobsLMDB", "StreamJobsChecksum"],
+            name: "LocalState",
+            dependencies: ["CStreamJobsLMDB", "CStreamJobsLinux", "StreamJobsChecksum"],
             swiftSettings: settings),
         .target(
             name: "StreamJobs",
@@ -75,7 +76,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "StreamJobsTesting", dependencies: ["StreamJobs"], swiftSettings: settings),
+            name: "StreamJobsTesting",
+            dependencies: ["LocalState", "StreamJobs", "StreamJobsCompression", "StreamJobsLog"],
+            swiftSettings: settings),
         .target(
             name: "StreamJobsCLI",
             dependencies: [
@@ -124,12 +127,13 @@ let package = Package(
         .testTarget(
             name: "StreamJobsCLITests",
             dependencies: [
-                "jobrunner", "JobTestSupport", "StreamJobs", "StreamJobsCLI", "StreamJobsLog",
-                "TestSupport",
+                "jobrunner", "JobTestSupport", "LocalState", "StreamJobs", "StreamJobsCLI",
+                "StreamJobsLog", "TestSupport",
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "FlightJobsTests", dependencies: ["FlightJobs", "StreamJobsTesting"],
+            name: "FlightJobsTests",
+            dependencies: ["FlightJobs", "StreamJobs", "StreamJobsTesting"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -11,10 +11,22 @@ let package = Package(
             name: "CFloors",
             // The floors are what this very processor can do.
             cSettings: [.unsafeFlags(["-O3", "-march=native"])],
-            linkerSettings: [.linkedLibrary("isal")]),
+            linkerSettings: [.linkedLibrary("isal"), .linkedLibrary("lmdb")]),
+        // The harness, logs to measure on, and the records that all suites use.
+        .target(
+            name: "BenchmarkSupport",
+            dependencies: ["CFloors", .product(name: "StreamJobsLog", package: "streamjobs")]),
         .executableTarget(
             name: "LogBenchmarks",
-            dependencies: ["CFloors", .product(name: "StreamJobsLog", package: "streamjobs")]),
+            dependencies: [
+                "BenchmarkSupport", "CFloors",
+                .product(name: "StreamJobsLog", package: "streamjobs"),
+            ]),
+        .executableTarget(
+            name: "JobBenchmarks",
+            dependencies: [
+                "BenchmarkSupport", "CFloors", .product(name: "StreamJobs", package: "streamjobs"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -11,6 +11,12 @@ package final class Decompressor {
 
     package init() {}
 
+    /// Bytes of memory for results.
+    package var heldBytes: Int { output.heldBytes }
+
+    /// Gives back the memory of a result that was larger than most, which is not valid any more.
+    package func releaseMemory() { output.release() }
+
     /// The bytes before compression, valid until the next call or the end of this object; with `.none` the
     /// bytes themselves. They must not be a result of this object. After an error it is as good as new.
     ///

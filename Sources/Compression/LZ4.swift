@@ -1,5 +1,5 @@
 // LZ4 frames as Kafka's record batches v2 have them: independent blocks of 64 KiB, the right checksum of the
-// header (message formats before v2 had a wrong one), neither content size nor checksums of the content,
+// header (message format 0 had a wrong one), neither content size nor checksums of the content,
 // which the batch's CRC covers. The only file that imports LZ4.
 
 private import CStreamJobsLZ4

@@ -10,7 +10,7 @@ package enum CompressionLimits {
     /// Bytes of memory kept between two calls: a single huge batch must not be held for ever.
     package static let keptBytesMax = 16 * 1024 * 1024
 
-    /// Bytes before compression of one snappy block: what the Java client and librdkafka's framing use.
+    /// Bytes before compression of one snappy block: what the Java client uses.
     package static let snappyBlockBytes = 32 * 1024
     /// The most that snappy's format gives: a copy of 64 bytes takes 3 bytes (and of 11 bytes 2).
     package static let snappyRatioMax = (output: 64, input: 3)

@@ -16,11 +16,18 @@ struct OutputBuffer: ~Copyable {
     /// Drops what was written. There is room for `expected` bytes, or for `cap` if that is less.
     mutating func start(expecting expected: Int, cap: Int) {
         precondition(expected >= 0 && cap > 0, "an output of \(expected) bytes, at most \(cap)")
-        count = 0
+        release()
         self.cap = cap
-        if memory.count > CompressionLimits.keptBytesMax { replace(byteCount: 0) }
         reserve(min(expected, cap))
     }
+
+    /// Drops what was written, and memory that is more than is kept for the next output.
+    mutating func release() {
+        count = 0
+        if memory.count > CompressionLimits.keptBytesMax { replace(byteCount: 0) }
+    }
+
+    var heldBytes: Int { memory.count }
 
     /// What may be written next; never more than the cap allows.
     var room: UnsafeMutableRawBufferPointer {

@@ -1,19 +1,7 @@
-// A store: typed entries in front of a table of bytes. What an interval writes gathers decoded in a
-// dictionary and is read back from there; the environment's commit encodes it once, in key order.
-// Entries stay in the dictionary after the commit, clean, until there are too many.
+// A store: typed entries in front of a table of bytes. What an interval writes gathers decoded in memory
+// (Entries/) and is read back from there; the environment's commit encodes it once, in key order.
+// Entries stay in memory after the commit, clean, until there are too many.
 // Not Sendable: a store is confined to the thread of its task.
-
-/// What the value of an entry has become.
-@frozen
-@usableFromInline
-enum EncodedValue {
-    /// Bytes, which were appended.
-    case bytes
-    /// Null: a value without bytes.
-    case null
-    /// The entry is deleted.
-    case none
-}
 
 /// A map from keys to values, ordered by key, that is committed with its task's input positions.
 ///
@@ -22,60 +10,48 @@ enum EncodedValue {
 /// `.corrupted` where stored bytes are not what was written, `.outcomeUnknown` after a commit that
 /// failed in such a way that it may have happened.
 public final class KeyValueStore<Key: StoreKey, Value> {
+    /// What is done to each of many entries. Formed where the types are known, so that it specialises:
+    /// through a protocol's witness it would run unspecialised, several times slower.
     @usableFromInline
-    struct Entry {
-        /// nil: there is no entry for this key.
-        @usableFromInline var value: Value?
-        /// The interval in which it was written; 0 if it was read. It is dirty, that is, it may
-        /// differ from what is committed, as long as this is the store's interval: a commit makes
-        /// all entries clean by counting on.
-        @usableFromInline var interval: Int
-
-        @inlinable
-        init(value: Value?, interval: Int) {
-            self.value = value
-            self.interval = interval
-        }
-    }
-
-    /// The work of a commit on each dirty entry. Formed where the types are known, so that it
-    /// specialises: through a protocol's witness it would run unspecialised, several times slower.
-    @usableFromInline
-    struct Encoders {
-        /// Appends the bytes of a dirty key, by its place in `dirtyKeys`.
-        @usableFromInline let key: (KeyValueStore, Int, inout [UInt8]) -> Void
-        /// Appends the bytes of its value, if it has one.
-        @usableFromInline let value: (KeyValueStore, Int, inout [UInt8]) throws -> EncodedValue
+    struct Work {
+        /// Brings what became dirty since the last time into key order.
+        @usableFromInline let orderDirty: (KeyValueStore) -> Void
+        /// Writes what is dirty.
+        @usableFromInline
+        let writeDirty: (KeyValueStore, [SortItem], KeyBytes, RecordWriter) throws -> Void
+        /// Makes the table anew with the dirty entries only.
+        @usableFromInline let dropClean: (KeyValueStore) -> Void
 
         @inlinable
         init(
-            key: @escaping (KeyValueStore, Int, inout [UInt8]) -> Void,
-            value: @escaping (KeyValueStore, Int, inout [UInt8]) throws -> EncodedValue
+            orderDirty: @escaping (KeyValueStore) -> Void,
+            writeDirty:
+                @escaping (KeyValueStore, [SortItem], KeyBytes, RecordWriter) throws -> Void,
+            dropClean: @escaping (KeyValueStore) -> Void
         ) {
-            self.key = key
-            self.value = value
+            self.orderDirty = orderDirty
+            self.writeDirty = writeDirty
+            self.dropClean = dropClean
         }
     }
 
     package let name: String
     package let version: Int
-    @usableFromInline let value: Serde<Value>
-    let encoders: Encoders
-
-    @usableFromInline var entries: [CachedKey<Key>: Entry] = [:]
-    /// Counts the commits, from 1.
-    @usableFromInline var interval = 1
-    /// The keys of all dirty entries, in the order in which they became dirty.
-    @usableFromInline var dirtyKeys: [Key] = []
-    /// The first so many of them in key order: as far as a scan or a commit has asked for it.
-    var orderedKeys = OrderedKeys()
-    /// Encoded bytes that came into the dictionary since it was last emptied.
-    @usableFromInline var cleanBytes = 0
-    @usableFromInline let cleanBytesMax = Limits.cleanBytesMax
-    @usableFromInline let cleanEntriesMax = Limits.cleanEntriesMax
-    /// Counts writes, so that a scan notices those of its body.
-    @usableFromInline var writeCount = 0
-    @usableFromInline var table: RecordTable?
+    /// What the store is to its users, as its description says.
+    @usableFromInline package var kind = "key-value"
+    /// Called at the beginning of every commit: what it writes is committed too.
+    package var housekeeping: ((KeyValueStore) throws -> Void)?
+    @usableFromInline let serde: Serde<Value>
+    let work: Work
+    /// Allocated with the store, freed with it.
+    @usableFromInline let fields: UnsafeMutablePointer<TableFields>
+    /// What `fields` points to while the store belongs to no environment.
+    let ownShared: UnsafeMutablePointer<SharedFields>
+    @usableFromInline let order = DirtyOrder(width: Key.orderedWidth)
+    @usableFromInline var records: RecordTable?
+    var reclaimAll: (() -> Void)?
+    /// Adds what was added blindly to what is committed; set by the first blind addition.
+    @usableFromInline var merge: ((_ committed: Value?, _ added: Value) -> Value)?
 
     /// A store that is not bound to data yet: register it with an environment, and open that.
     /// - Parameters:
@@ -84,100 +60,194 @@ public final class KeyValueStore<Key: StoreKey, Value> {
     @inlinable
     public convenience init(name: String, value: Serde<Value>, version: Int = 1) {
         self.init(
-            name: name, value: value, version: version,
-            encoders: Encoders(
-                key: { store, slot, buffer in
-                    store.dirtyKeys[slot].encodeOrdered(into: &buffer)
-                },
-                value: { store, slot, buffer in
-                    try store.encodeValue(of: store.dirtyKeys[slot], into: &buffer)
-                }))
+            name: name, value: value, version: version, slotBytes: EntryTable<Key, Value>.slotBytes,
+            work: Work(
+                orderDirty: { $0.orderDirtyEntries() },
+                writeDirty: { try $0.writeDirtyEntries($1, $2, to: $3) },
+                dropClean: { $0.dropCleanEntries() }))
     }
 
     @usableFromInline
-    init(name: String, value: Serde<Value>, version: Int, encoders: Encoders) {
+    init(name: String, value: Serde<Value>, version: Int, slotBytes: Int, work: Work) {
         precondition(!name.isEmpty, "a store has a name")
         self.name = name
-        self.value = value
+        self.serde = value
         self.version = version
-        self.encoders = encoders
+        self.work = work
+        ownShared = .allocate(capacity: 1)
+        ownShared.initialize(to: SharedFields(reclaimBytes: .max))
+        fields = .allocate(capacity: 1)
+        fields.initialize(to: TableFields(slotBytes: slotBytes, shared: ownShared))
     }
+
+    deinit {
+        dropUndo()
+        undo.deallocate()
+        table.free()
+        fields.pointee.dirtySlots.deallocate()
+        fields.deallocate()
+        ownShared.deallocate()
+    }
+
+    @inlinable
+    var table: EntryTable<Key, Value> { EntryTable(fields) }
+
+    // MARK: Reading and writing
 
     /// The value of a key, or nil if it has none.
     @inlinable
     public func get(_ key: Key) throws -> Value? {
-        if let entry = entries[CachedKey(key)] { return entry.value }
-        return try load(key)
+        let table = self.table
+        let hash = table.hash(key)
+        let index = table.find(key, hash)
+        if index >= 0 {
+            let meta = table.meta(index)
+            if meta & EntryFlags.isKnown != 0 {
+                return meta & EntryFlags.hasValue != 0 ? table.value(index).pointee : nil
+            }
+        }
+        return try load(key, hash)
     }
 
     /// Sets the value of a key; committed with the next commit of the task.
     @inlinable
     public func put(_ key: Key, _ value: Value) throws {
-        try write(key, Entry(value: value, interval: interval))
+        let index = try slotToWrite(key)
+        write(index, value)
     }
 
     /// Removes a key and its value, if it has one; committed with the next commit of the task.
     @inlinable
     public func delete(_ key: Key) throws {
-        try write(key, Entry(value: nil, interval: interval))
+        let table = self.table
+        let index = try slotToWrite(key)
+        let meta = table.meta(index)
+        account(index, meta, nil)
+        if meta & EntryFlags.hasValue != 0 { table.value(index).deinitialize(count: 1) }
+        table.markDirty(index, meta, flags: EntryFlags.isKnown)
+    }
+
+    /// The slot of a key that is about to be written; it may hold nothing yet.
+    @inlinable
+    @inline(__always)
+    func slotToWrite(_ key: Key) throws -> Int {
+        if !fields.pointee.isWritable { try refuseWrite() }
+        let table = self.table
+        let hash = table.hash(key)
+        let index = table.find(key, hash)
+        if fields.pointee.shared.pointee.savepoint != 0 { noteUndo(key, index) }
+        return index >= 0 ? index : insert(key, hash)
     }
 
     @inlinable
-    func write(_ key: Key, _ entry: Entry) throws {
-        let old = entries.updateValue(entry, forKey: CachedKey(key))
-        try noteWrite(key, wasDirty: old?.interval == interval)
+    @inline(__always)
+    func insert(_ key: Key, _ hash: UInt32) -> Int {
+        if !PayloadSize<Key>.isInline { accountKey(key) }
+        return table.insert(key, hash)
     }
 
+    /// Sets the value of a slot, which is dirty then.
     @inlinable
-    func noteWrite(_ key: Key, wasDirty: Bool) throws {
-        writeCount &+= 1
-        guard !wasDirty else { return }
-        do {
-            try boundTable().checkUsable()
-        } catch {
-            entries[CachedKey(key)] = nil
-            throw error
+    @inline(__always)
+    func write(_ index: Int, _ value: Value) {
+        let table = self.table
+        let meta = table.meta(index)
+        account(index, meta, value)
+        if meta & EntryFlags.hasValue != 0 {
+            table.value(index).pointee = value
+        } else {
+            table.value(index).initialize(to: value)
         }
-        dirtyKeys.append(key)
+        table.markDirty(index, meta, flags: EntryFlags.hasValue | EntryFlags.isKnown)
     }
 
-    @inlinable
-    func encodeValue(of key: Key, into buffer: inout [UInt8]) throws -> EncodedValue {
-        guard let entry = entries[CachedKey(key)], entry.interval == interval else {
-            preconditionFailure("a dirty key has a dirty entry")
-        }
-        guard let newValue = entry.value else { return .none }
-        guard !value.isNull(newValue) else { return .null }
-        try value.encode(newValue, &buffer)
-        return .bytes
-    }
+    // MARK: Loading
 
+    /// Reads a key that is not known in memory, and keeps what was found.
     @inlinable
-    func load(_ key: Key) throws -> Value? {
-        let table = boundTable()
-        var fullKey = table.takeKeyBuffer()
-        defer { table.giveBack(fullKey) }
-        key.encodeOrdered(into: &fullKey)
-        var found: Value?
-        var byteCount = fullKey.count
-        _ = try table.get(fullKey) { kind, payload in
-            byteCount += payload.byteCount
-            do {
-                found = try decode(kind, payload)
-            } catch {
-                throw undecodable("value of key", fullKey, error)
+    func load(_ key: Key, _ hash: UInt32) throws -> Value? {
+        let records = boundRecords()
+        if Key.orderedWidth > 0 {
+            // The prefix byte and at most eight bytes of key, as they lie in memory.
+            let bits = key.orderedBits
+            let words = (
+                (UInt64(KeyPrefix.byte) << 56 | bits >> 8).bigEndian, (bits << 56).bigEndian
+            )
+            return try withUnsafeBytes(of: words) { bytes in
+                let fullKey = UnsafeRawBufferPointer(rebasing: bytes[..<(1 + Key.orderedWidth)])
+                return remember(key, hash, try found(records.find(fullKey), fullKey))
             }
         }
-        cleanBytes += byteCount
-        if hasManyCleanEntries { dropCleanEntries() }
-        entries[CachedKey(key)] = Entry(value: found, interval: 0)
-        return found
+        var buffer = records.takeKeyBuffer()
+        defer { records.giveBack(buffer) }
+        key.encodeOrdered(into: &buffer)
+        return try buffer.withUnsafeBytes { fullKey in
+            remember(key, hash, try found(records.find(fullKey), fullKey))
+        }
     }
 
     @inlinable
-    func boundTable() -> RecordTable {
-        guard let table else { isUnbound() }
-        return table
+    @inline(__always)
+    func found(_ entry: RawEntry?, _ fullKey: UnsafeRawBufferPointer) throws -> Value? {
+        guard let entry else { return nil }
+        do {
+            return try decode(entry.kind, entry.payload)
+        } catch { throw undecodable("value of key", fullKey, error) }
+    }
+
+    /// Keeps what is committed of a key; gives its value, with what was added blindly.
+    @inlinable
+    func remember(_ key: Key, _ hash: UInt32, _ committed: Value?) -> Value? {
+        precondition(fields.pointee.isWritable, "a store is read within its commit: by a serde?")
+        let table = self.table
+        // A serde's `decode` may have used the store: look again.
+        var index = table.find(key, hash)
+        if index < 0 { index = insert(key, hash) }
+        let meta = table.meta(index)
+        if meta & EntryFlags.isKnown != 0 {
+            return meta & EntryFlags.hasValue != 0 ? table.value(index).pointee : nil
+        }
+        var value = committed
+        if meta & EntryFlags.hasValue != 0 {
+            let sum = merged(committed, table.value(index).pointee)
+            table.value(index).pointee = sum
+            value = sum
+            table.setMeta(index, meta | EntryFlags.isKnown)
+        } else if let committed {
+            account(index, meta, committed)
+            table.value(index).initialize(to: committed)
+            table.setMeta(index, meta | EntryFlags.isKnown | EntryFlags.hasValue)
+        } else {
+            table.setMeta(index, meta | EntryFlags.isKnown)
+        }
+        if fields.pointee.shared.pointee.memoryBytes > fields.pointee.shared.pointee.reclaimBytes {
+            reclaim()
+        }
+        return value
+    }
+
+    @inlinable
+    func merged(_ committed: Value?, _ added: Value) -> Value {
+        guard let merge else { preconditionFailure("a blind addition sets how to add") }
+        return merge(committed, added)
+    }
+
+    @inlinable
+    @inline(__always)
+    func decode(_ kind: ValueKind, _ payload: UnsafeRawBufferPointer) throws -> Value {
+        if kind == .value { return try serde.decode(payload.bytes) }
+        guard let decodeNull = serde.decodeNull else {
+            throw SerdeError("null is not a value of \(serde.name).")
+        }
+        return decodeNull()
+    }
+
+    // MARK: What goes wrong
+
+    @inlinable
+    func boundRecords() -> RecordTable {
+        guard let records else { isUnbound() }
+        return records
     }
 
     @usableFromInline
@@ -187,104 +257,21 @@ public final class KeyValueStore<Key: StoreKey, Value> {
                 + "stores, and they can be read and written from its first record on.")
     }
 
-    @inlinable
-    func decode(_ kind: ValueKind, _ payload: RawSpan) throws -> Value {
-        switch kind {
-        case .value: return try value.decode(payload)
-        case .null:
-            guard let decodeNull = value.decodeNull else {
-                throw SerdeError("null is not a value of \(value.name).")
-            }
-            return decodeNull()
-        }
+    /// A write to a store that takes none.
+    @usableFromInline
+    func refuseWrite() throws {
+        try boundRecords().checkUsable()
+        preconditionFailure("store '\(name)' is written within its commit: by a serde, perhaps")
     }
 
     @usableFromInline
-    func undecodable(_ what: String, _ fullKey: [UInt8], _ cause: any Error) -> StateError {
+    func undecodable(
+        _ what: String, _ fullKey: UnsafeRawBufferPointer, _ cause: any Error
+    ) -> StateError {
         let key = describeBytes(fullKey.dropFirst(Limits.keyPrefixBytes))
         return StateError(
             .incompatible,
             "Store '\(name)': the \(what) \(key) is intact but cannot be read: \(cause) If its "
                 + "type has changed, give the store a new version and rebuild it.")
-    }
-
-    @inlinable
-    var hasManyCleanEntries: Bool {
-        entries.count - dirtyKeys.count > cleanEntriesMax || cleanBytes > cleanBytesMax
-    }
-
-    @usableFromInline
-    func dropCleanEntries() {
-        cleanBytes = 0
-        if dirtyKeys.isEmpty {
-            entries.removeAll(keepingCapacity: true)
-        } else {
-            entries = entries.filter { $0.value.interval == interval }
-        }
-    }
-}
-
-extension KeyValueStore: EnvironmentStore {
-    package var description: StoreDescription {
-        StoreDescription(
-            name: name, kind: "key-value", keyCodec: Key.codecName, valueSerde: value.name,
-            version: Int64(version))
-    }
-
-    package var dirtyCount: Int { dirtyKeys.count }
-
-    package func bind(_ table: RecordTable) {
-        precondition(self.table == nil, "a store is registered with one environment")
-        self.table = table
-    }
-
-    package func unbind() {
-        forget()
-        table = nil
-    }
-
-    package func collectWrites(into batch: inout WriteBatch) throws {
-        guard !dirtyKeys.isEmpty else { return }
-        orderDirtyKeys()
-        var writer = RecordWriter(table: boundTable(), count: dirtyKeys.count)
-        let ordered = orderedKeys
-        for item in ordered.items {
-            let fullKey = ordered.bytes.span.bytes.extracting(ordered.key(item))
-            try writer.add(fullKey) { try encoders.value(self, item.slot, &$0) }
-        }
-        let writes = try writer.finish()
-        cleanBytes += writes.bytes.count
-        batch.add(writes)
-    }
-
-    package func committed() {
-        interval += 1
-        forgetDirtyKeys()
-        if hasManyCleanEntries { dropCleanEntries() }
-    }
-
-    package func rollback() {
-        writeCount &+= 1
-        for key in dirtyKeys { entries[CachedKey(key)] = nil }
-        forgetDirtyKeys()
-    }
-
-    package func forget() {
-        writeCount &+= 1
-        entries = [:]
-        cleanBytes = 0
-        forgetDirtyKeys()
-    }
-
-    private func forgetDirtyKeys() {
-        dirtyKeys.removeAll(keepingCapacity: true)
-        orderedKeys.removeAll()
-    }
-
-    /// Brings all dirty keys into key order.
-    func orderDirtyKeys() {
-        orderedKeys.insert(slots: orderedKeys.count..<dirtyKeys.count) { slot, buffer in
-            encoders.key(self, slot, &buffer)
-        }
     }
 }

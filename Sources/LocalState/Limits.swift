@@ -2,9 +2,10 @@
 // Those marked "format" are part of the bytes on disk: changing one needs a new format version.
 
 /// The sizes, limits and defaults of local state.
+@usableFromInline
 package enum Limits {
     /// Version of the layout of an environment. Data of a higher one is refused at open. (format)
-    package static let formatVersion: Int64 = 1
+    package static let formatVersion: Int64 = 2
 
     // MARK: Keys
 
@@ -33,14 +34,52 @@ package enum Limits {
     /// 32 bits and a commit holds its values in memory, so that 1 GiB is already a mistake.
     package static let recordBytesMax = 1 << 30
 
-    // MARK: Cache
+    // MARK: JSON
 
-    /// Committed or read entries that a store keeps decoded in memory. Beyond it all of them are
-    /// dropped: cheaper than any order of use, and what is hot comes back with its next read.
-    package static let cleanEntriesMax = 100_000
-    /// Encoded bytes of such entries, counted as they were read and committed since the last drop:
-    /// the bound that matters where values are large. 64 MiB for each store.
-    package static let cleanBytesMax = 64 << 20
+    /// How deep JSON may be nested that is shown or read back: enough for what people write, and far
+    /// from the end of a thread's stack.
+    package static let jsonDepthMax = 200
+    /// How deep the name of a format may be nested.
+    package static let formatDepthMax = 20
+
+    // MARK: Expiry
+
+    /// Entries of a store that a commit looks at, at least, for those that have expired: some tens of
+    /// microseconds.
+    package static let sweepEntriesMin = 256
+    /// For each entry that an interval has written, the commit looks at so many. If W entries are
+    /// written in each interval and live ones are N, a round takes (N + expired) / 2W commits, in which
+    /// W (N + expired) / 2W expire: so there are never more expired entries than live ones, about.
+    package static let sweepEntriesPerWrite = 2
+
+    // MARK: Memory
+
+    /// Bytes that the entries of an environment may take in memory, where its owner says nothing: enough for
+    /// a million counters.
+    package static let memoryBytesMax = 64 << 20
+    /// Part of it that dirty entries may take before their owner should commit: a half, since the other may
+    /// be clean.
+    package static let dirtyPart = 2
+    /// Slots of a table at first; a power of two.
+    @usableFromInline package static let tableSlotsMin = 16
+    /// Bytes of a huge page of x86-64 and of ARM with pages of 4 KiB.
+    package static let hugePageBytes = 2 << 20
+    /// Tables from this size on ask for huge pages: smaller ones would waste a part of one.
+    package static let hugeTableBytesMin = 4 << 20
+    /// Of values whose size their type does not tell, one of so many that are written is measured: a
+    /// sixty-fourth of what encoding costs.
+    @usableFromInline package static let measuredWritesInterval = 64
+    /// Buffers of keys up to this size are kept from one commit to the next.
+    package static let keptBufferBytes = 64 << 10
+    /// So many items are sorted by insertion: a radix sort of fewer does more than that.
+    package static let smallSortItems = 32
+
+    // MARK: Scans
+
+    /// Entries that a scan reads ahead at first, and at most: a short scan is not to read what nobody wants,
+    /// a long one is to work in runs that stay in the processor's first cache.
+    package static let scanChunkEntriesMin = 16
+    package static let scanChunkEntriesMax = 256
 
     // MARK: LMDB
 

@@ -16,7 +16,7 @@ extension StateEnvironment {
     package func open() throws {
         precondition(!isOpen, "an environment is opened once")
         let systemTableCount = SystemTable.allCases.count + 1
-        try backend.open(databaseCountMax: stores.count + systemTableCount)
+        try lmdb.open(databaseCountMax: stores.count + systemTableCount)
         do {
             try checkFormat()
             try bindTables()
@@ -29,15 +29,15 @@ extension StateEnvironment {
 
     /// Compares format and store descriptions, and writes those that are missing.
     private func checkFormat() throws {
-        let database = try backend.openDatabases(["stores"])[0]
-        let table = RecordTable(label: "table 'stores'", database: database, backend: backend)
-        var missing: [[UInt8]: [UInt8]] = [:]
+        let database = try lmdb.openDatabases(["stores"])[0]
+        let table = RecordTable(label: "table 'stores'", database: database, environment: lmdb)
+        var missing: [[UInt8]: [UInt8]?] = [:]
         if let format = try read(DescriptionKey.format, in: table) {
             try checkVersion(format)
         } else {
             var version: [UInt8] = []
             Limits.formatVersion.appendBigEndian(to: &version)
-            missing[DescriptionKey.format] = version
+            missing[Self.fullKey(DescriptionKey.format)] = version
         }
         for store in stores {
             let declared = store.description
@@ -45,42 +45,33 @@ extension StateEnvironment {
             if let stored = try read(key, in: table) {
                 try check(declared, against: stored)
             } else {
-                missing[key] = declared.encoded
+                missing[Self.fullKey(key)] = declared.encoded
             }
         }
         guard !missing.isEmpty else { return }
-        var writer = RecordWriter(table: table, count: missing.count)
-        for (key, value) in missing.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-            try writer.add(Self.fullKey(key).span.bytes) { buffer in
-                buffer.append(contentsOf: value)
-                return .bytes
-            }
+        try lmdb.write("describing the stores of \(lmdb.label)") { transaction in
+            try write(missing, to: table, in: transaction)
         }
-        var batch = WriteBatch()
-        batch.add(try writer.finish())
-        try backend.commit(batch)
     }
 
     private func bindTables() throws {
         let system = SystemTable.allCases
-        let databases = try backend.openDatabases(
+        let databases = try lmdb.openDatabases(
             system.map(\.rawValue) + stores.map { "store.\($0.description.name)" })
         for (table, database) in zip(system, databases) {
             systemTables[table] = RecordTable(
-                label: "table '\(table.rawValue)'", database: database, backend: backend)
+                label: "table '\(table.rawValue)'", database: database, environment: lmdb)
         }
         for (store, database) in zip(stores, databases.dropFirst(system.count)) {
-            store.bind(
-                RecordTable(
-                    label: "store '\(store.description.name)'", database: database,
-                    backend: backend))
+            let records = RecordTable(
+                label: "store '\(store.description.name)'", database: database, environment: lmdb)
+            storeTables[ObjectIdentifier(store)] = records
+            store.bind(records, shared: shared) { [unowned self] in reclaim() }
         }
     }
 
     private func read(_ key: [UInt8], in table: RecordTable) throws -> [UInt8]? {
-        var found: [UInt8]?
-        _ = try table.get(Self.fullKey(key).span.bytes) { _, payload in found = payload.copied }
-        return found
+        try table.payload(Self.fullKey(key))
     }
 
     private func checkVersion(_ stored: [UInt8]) throws {
@@ -88,7 +79,7 @@ extension StateEnvironment {
         guard version <= Limits.formatVersion else {
             throw StateError(
                 .newerFormat,
-                "The state in \(backend.label) has format \(version), but this version of "
+                "The state in \(lmdb.label) has format \(version), but this version of "
                     + "StreamJobs knows formats up to \(Limits.formatVersion). Use a newer one.")
         }
     }
@@ -97,13 +88,13 @@ extension StateEnvironment {
         guard let found = StoreDescription(encoded: stored) else {
             throw StateError(
                 .corrupted,
-                "The description of store '\(declared.name)' in \(backend.label) is damaged. "
+                "The description of store '\(declared.name)' in \(lmdb.label) is damaged. "
                     + "Restore the state from a backup, or rebuild it.")
         }
         guard found == declared else {
             throw StateError(
                 .incompatible,
-                "Store '\(declared.name)' in \(backend.label) holds \(found), but the job declares "
+                "Store '\(declared.name)' in \(lmdb.label) holds \(found), but the job declares "
                     + "\(declared). Declare it as it was, give the store another name, or rebuild.")
         }
     }

@@ -12,11 +12,18 @@ package enum StateDurability: Sendable, Hashable {
 /// How an environment is opened.
 package struct StateSettings: Sendable, Hashable {
     package var durability: StateDurability
+    /// Bytes that the entries kept in memory should take at most, over all stores, beside the map.
+    package var memoryBytesMax: Int
     /// Bytes of address space to begin with; the map grows by itself.
     package var mapBytes: Int
 
-    package init(durability: StateDurability = .powerLoss, mapBytes: Int = Limits.mapBytes) {
+    package init(
+        durability: StateDurability = .powerLoss, memoryBytesMax: Int = Limits.memoryBytesMax,
+        mapBytes: Int = Limits.mapBytes
+    ) {
+        precondition(memoryBytesMax > 0, "state needs some memory")
         self.durability = durability
+        self.memoryBytesMax = memoryBytesMax
         self.mapBytes = mapBytes
     }
 }

@@ -7,7 +7,7 @@
 /// What the data of a store was written as.
 package struct StoreDescription: Sendable, Hashable, CustomStringConvertible {
     package var name: String
-    /// `key-value`, and others to come.
+    /// `key-value`, `expiring`, `window`, `session`, `buffer`.
     package var kind: String
     package var keyCodec: String
     package var valueSerde: String

@@ -64,7 +64,7 @@ extension CommitLog {
     func startMaintainer() {
         let signal = environment.background
         // The log is not kept by its thread: it ends with the log.
-        let body = MaintainerBody(log: self, signal: signal)
+        let body = Unmanaged.passRetained(MaintainerBody(log: self, signal: signal))
         maintainer.withLock { maintainer in
             var thread = pthread_t()
             let error = pthread_create(
@@ -73,8 +73,9 @@ extension CommitLog {
                     guard let argument else { return nil }
                     Unmanaged<MaintainerBody>.fromOpaque(argument).takeRetainedValue().run()
                     return nil
-                }, Unmanaged.passRetained(body).toOpaque())
+                }, body.toOpaque())
             guard error == 0 else {
+                body.release()
                 environment.options.notify(
                     "there is no background work: no thread could be started")
                 return
@@ -105,22 +106,27 @@ extension CommitLog {
     private final class MaintainerBody: Sendable {
         private let log: WeakLog
         private let signal: AppendSignal
+        private let interval: Duration
+        /// Before the thread began: nothing that was told it since is missed.
+        private let seenAtFirst: UInt64
 
         init(log: CommitLog, signal: AppendSignal) {
             self.log = WeakLog(log)
             self.signal = signal
+            interval = log.environment.options.maintenanceInterval
+            seenAtFirst = signal.count
         }
 
         func run() {
+            var seen = seenAtFirst
             while true {
-                let seen = signal.count
+                // Nothing of the log is held while waiting.
+                signal.wait(after: seen, timeout: interval)
+                seen = signal.count
                 guard let log = log.value else { return }
                 let isLast = log.isLastRound
                 if !log.isStopping { log.maintain() }
                 if isLast || log.isStopping { return }
-                // Nothing of the log is held while waiting.
-                _ = consume log
-                signal.wait(after: seen, timeout: Limits.maintenanceInterval)
             }
         }
     }

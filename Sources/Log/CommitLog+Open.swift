@@ -12,7 +12,7 @@ extension CommitLog {
     /// Throws `directoryInUse`, `noSuchDirectory` (observer), `permissionDenied`, `newerFormat` or
     /// `corrupted`.
     /// - Parameter notify: Told in a sentence of what users should know: a tail that was cut, background
-    ///   work that failed. From any thread.
+    ///   work that failed. From any thread, which may hold the log's locks: it must not call the log.
     public static func open(
         _ directory: String, as access: Access,
         notify: @escaping @Sendable (String) -> Void = { _ in }
@@ -114,7 +114,6 @@ extension CommitLog {
             // Slots of topics that are gone: a crash, or a flush beside the deletion, may leave one.
             environment.recoveryPoints?.remove(
                 allBut: Set(contents.partitions.values.map(\.recoveryKey)))
-            noteStarts(&contents)
             // From here on what was found counts as flushed, for all partitions at once.
             let changes = contents.partitions.values.compactMap(\.changeOfRecoveryPoint)
             if !changes.isEmpty { try environment.recoveryPoints?.set(changes) }

@@ -37,6 +37,7 @@ extension CommitLog {
         try requireOwner("make the topic '\(name)'")
         try Topic.validate(name)
         try requirePartitionCount(count)
+        let settings = try settings.asWritten()
         return try topicChanges.withLock { _ in
             // Of a topic of this name, whose files and positions would be taken for the new one's.
             try finishDeletions()
@@ -159,6 +160,7 @@ extension CommitLog {
                 for partition in partitions { partition.retire(false) }
                 throw failure
             }
+            for partition in partitions { partition.closeFiles() }
             // Gone from here on; what fails now is done before a topic is made, or at the next opening.
             try finishDeletions()
         }
@@ -169,7 +171,7 @@ extension CommitLog {
         throw noSuchTopic(name)
     }
 
-    private func noSuchTopic(_ name: String) -> LogError {
+    func noSuchTopic(_ name: String) -> LogError {
         LogError(
             .noSuchTopic,
             "there is no topic '\(name)' in \(directory); make it with "
@@ -243,9 +245,11 @@ extension CommitLog {
 
     /// Removes what there is of deleted topics: their directories, and where groups are in them (a topic of
     /// the same name is another topic: nobody has read it). Only then the catalogue forgets them. To be
-    /// called with `topicChanges` alone held.
+    /// called with `topicChanges` alone held. Throws `readOnly` where the log was closed.
     func finishDeletions() throws {
         let deleted = try contents.withLock { contents in
+            // Behind a close the directory, and what is in it under these names, is another owner's.
+            try requireOpen(contents)
             try removeDeleted(&contents)
             return contents.catalog.deleting
         }
@@ -254,6 +258,7 @@ extension CommitLog {
             for topic in deleted { try groupCoordinator().topicDeleted(topic.name) }
         }
         try contents.withLock { contents in
+            try requireOpen(contents)
             var catalog = contents.catalog
             catalog.deletionsFinished()
             try catalog.write(to: directory, in: files)

@@ -78,6 +78,8 @@ public final class CommitLog: Sendable {
         }
         return try contents.withLock { contents in
             if let partition = contents.partitions[name] { return partition }
+            // An owner has opened all that there are: the topic was deleted since it was looked for.
+            guard access == .observer else { throw noSuchTopic(name.topic) }
             let partition = try observe(name, of: topic, contents)
             contents.partitions[name] = partition
             return partition

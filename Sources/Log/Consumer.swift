@@ -36,7 +36,9 @@ public final class Consumer {
     private var turnBytes = 0
     /// Bytes of batches that this call of `poll` may still open.
     private var bytesLeft = 0
+    /// Whose batch is being given, and whether the call has sought in it.
     private var opened: Assigned?
+    private var isSought = false
     @usableFromInline var openedName = TopicPartition("", PartitionID(0))
 
     private final class Assigned {
@@ -107,6 +109,7 @@ public final class Consumer {
         let assigned = try find(name)
         try assigned.partition.refresh()
         assigned.cursor.seek(to: try offset(of: start, for: assigned.cursor))
+        if assigned === opened { isSought = true }
     }
 
     /// The offset that comes next: behind the last record given. Throws `invalidArgument` for a
@@ -172,11 +175,13 @@ public final class Consumer {
     /// millisecond of an append. (The log of another process tells of no appends: it is looked at again
     /// and again, ever less often.)
     ///
-    /// The view is valid during the call only. A record whose call throws is not given again.
+    /// The view is valid during the call only. A record whose call throws is not given again. `body` may
+    /// seek, pause and unassign, which is in force behind the batch that it is given; it may not poll.
+    /// Throws `invalidArgument` for limits that let nothing be given, and what reading throws.
     /// - Parameters:
     ///   - timeout: How long to wait for a record; zero gives what is there.
-    ///   - maxRecords: Of one call.
-    ///   - maxBytes: No batch is begun when so many bytes were read (`fetch.max.bytes`).
+    ///   - maxRecords: Of one call; 1 at least.
+    ///   - maxBytes: No batch is begun when so many bytes were read (`fetch.max.bytes`); 1 at least.
     ///   - minBytes: While fewer are there to be read it waits as well (`fetch.min.bytes`).
     @inlinable
     @discardableResult
@@ -184,6 +189,7 @@ public final class Consumer {
         timeout: Duration = .zero, maxRecords: Int = .max, maxBytes: Int = .max,
         minBytes: Int = 1, _ body: (TopicPartition, borrowing RecordView) throws -> Void
     ) throws -> Int {
+        try requireRoom(maxRecords, maxBytes)
         var wait = PollWait(timeout)
         var count = 0
         repeat {
@@ -212,9 +218,25 @@ public final class Consumer {
         }
     }
 
+    /// With none to be given a poll would neither give any nor wait.
+    @usableFromInline
+    func requireRoom(_ maxRecords: Int, _ maxBytes: Int) throws {
+        guard maxRecords > 0, maxBytes > 0 else {
+            throw LogError(
+                .invalidArgument,
+                "a poll gives one record and one batch at least, not \(maxRecords) records of "
+                    + "\(maxBytes) bytes; give maxRecords and maxBytes that are more than 0")
+        }
+    }
+
     /// Waits until there may be `minBytes` to read, or the time is over.
     @usableFromInline
     func awaitBytes(_ minBytes: Int, _ wait: inout PollWait, maxBytes: Int) throws {
+        // Another batch would be read over the one that is being given.
+        guard opened == nil else {
+            throw LogError(
+                .invalidArgument, "a consumer was polled from within the call of its own poll")
+        }
         bytesLeft = maxBytes
         while !wait.isOver {
             let seen = signal.count
@@ -224,6 +246,7 @@ public final class Consumer {
             }
             if try isReady(minBytes) { break }
             guard let left = wait.left() else { return }
+            for assigned in assigned { assigned.cursor.releaseMemory() }
             // Nobody notifies an observer: the wait is a pause, longer each time.
             signal.wait(
                 after: seen, timeout: log.access == .owner ? left : min(left, wait.nextPause()))
@@ -254,9 +277,13 @@ public final class Consumer {
             let isAtEnd = next.end.map { next.cursor.position >= $0 } ?? false
             if !next.isPaused, !isAtEnd {
                 let before = next.cursor.bytesRead
-                if let records = try next.cursor.open(),
-                    next.end.map({ records.baseOffset < $0.rawValue }) ?? true
-                {
+                if let records = try next.cursor.open() {
+                    if let end = next.end, records.baseOffset >= end.rawValue {
+                        // Compaction has taken out what lay below.
+                        next.cursor.seek(to: end)
+                        passTurn()
+                        continue
+                    }
                     let bytes = next.cursor.bytesRead - before
                     bytesLeft -= bytes
                     turnBytes += bytes
@@ -276,15 +303,18 @@ public final class Consumer {
     }
 
     @usableFromInline
-    func close(_ records: BatchRecords) { opened?.cursor.close(records) }
+    func close(_ records: BatchRecords) {
+        if !isSought { opened?.cursor.close(records) }
+        isSought = false
+        opened = nil
+    }
 
     @usableFromInline
     func damaged(_ damage: MalformedBatch, _ records: BatchRecords) -> LogError {
         guard let cursor = opened?.cursor else {
             return LogError(.corrupted, damage.description)
         }
-        cursor.close(records)
-        opened = nil
+        close(records)
         return cursor.damagedRecord(damage)
     }
 }

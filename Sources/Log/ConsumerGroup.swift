@@ -29,7 +29,14 @@ public final class GroupConsumer {
     /// What is committed, as far as this member knows: what equals its position needs no commit.
     private var committed: [TopicPartition: Offset] = [:]
     private var nextAutoCommit: GroupInstant
-    private var isClosed = false
+    private var life = Life.open
+
+    private enum Life {
+        case open
+        /// Commits what it holds, and is read no more.
+        case closing
+        case closed
+    }
 
     /// Makes a member, which joins with its first poll. Throws `noSuchTopic`, `invalidArgument`, or
     /// `readOnly` where another process owns the log.
@@ -72,13 +79,18 @@ public final class GroupConsumer {
     /// Gives the records that are there, or those that come within `timeout`: at least one, at most
     /// `maxPollRecords`; 0 when the time is over. Joins the group first, and again after each rebalance.
     /// The view is valid during the call only. A record whose call throws is given again by the next poll
-    /// and is not committed. Throws what `body` and the callbacks throw, `noCommittedOffset` and
+    /// and is not committed. `body` may commit, pause, seek and close, but not poll. Throws what `body` and the callbacks throw, `noCommittedOffset` and
     /// `offsetOutOfRange` where the settings name no place to begin, `fencedInstance`,
     /// `inconsistentProtocol`, and what reading and committing throws.
     public func poll(
         timeout: Duration, _ body: (TopicPartition, borrowing RecordView) throws -> Void
     ) throws -> Int {
-        try requireOpen()
+        guard life == .open else { throw wasClosed }
+        guard !reader.isReading else {
+            throw LogError(
+                .invalidArgument,
+                "a member of the group '\(group)' was polled from within the call of its own poll")
+        }
         let deadline = coordinator.now() + timeout
         while true {
             let seen = signal.count
@@ -122,14 +134,13 @@ public final class GroupConsumer {
     /// partitions by now (the next poll joins again), `rebalanceInProgress` where only the next poll can
     /// tell.
     public func commit() throws {
-        try requireOpen()
         try commit(uncommitted)
     }
 
     /// Commits positions of the caller's choice, of partitions held. As `commit()`; `invalidArgument` for
     /// others.
     public func commit(_ offsets: [TopicPartition: CommittedOffset]) throws {
-        try requireOpen()
+        guard life != .closed else { throw wasClosed }
         for partition in offsets.keys where reader.position(of: partition) == nil {
             throw LogError(
                 .invalidArgument,
@@ -158,9 +169,12 @@ public final class GroupConsumer {
     /// - Parameter timeout: How long to wait for a rebalance that has begun, during which nothing can be
     ///   committed; what is not is read again by others.
     public func close(timeout: Duration = Limits.closeTimeout) throws {
-        guard !isClosed else { return }
-        isClosed = true
-        defer { reader.unassign(reader.partitions) }
+        guard life == .open else { return }
+        life = .closing
+        defer {
+            reader.unassign(reader.partitions)
+            life = .closed
+        }
         do {
             try awaitGeneration(until: coordinator.now() + timeout)
             try giveUp(reader.partitions)
@@ -224,10 +238,8 @@ public final class GroupConsumer {
         [.unknownMember, .illegalGeneration, .rebalanceInProgress].contains(error.code)
     }
 
-    private func requireOpen() throws {
-        guard !isClosed else {
-            throw LogError(.readOnly, "this member of the group '\(group)' was closed")
-        }
+    private var wasClosed: LogError {
+        LogError(.readOnly, "this member of the group '\(group)' was closed")
     }
 
     // MARK: Membership
@@ -236,6 +248,16 @@ public final class GroupConsumer {
 
     /// Does what the group asks for now, without waiting.
     private func keepMembership() throws {
+        do {
+            try followGroup()
+        } catch {
+            // It is no member any more: what it held is others', and commits of it would be refused.
+            if membership.identity == nil { try lose() }
+            throw error
+        }
+    }
+
+    private func followGroup() throws {
         while true {
             switch try membership.step() {
             case .settled:
@@ -270,6 +292,8 @@ public final class GroupConsumer {
         let held = Set(reader.partitions)
         let revoked = held.subtracting(partitions).sorted(by: TopicPartition.isBefore)
         try giveUp(revoked)
+        // Refused: this share is of a generation that goes on without it, and it joins again.
+        guard membership.identity != nil else { return }
         let added = partitions.filter { !held.contains($0) }
         let offsets = try coordinator.committed(in: group)
         for partition in added {

@@ -16,10 +16,14 @@ public struct ConsumerGroups: Sendable {
 
     /// Sorted by name.
     public func list() throws -> [ConsumerGroupSummary] {
-        try names().compactMap { try look(at: $0) }.map {
+        try looks().map { look in
             ConsumerGroupSummary(
-                group: $0.group, state: $0.state, protocolType: $0.metadata?.protocolType,
-                memberCount: $0.metadata?.members.count ?? 0)
+                group: look.group, state: look.state,
+                // Kafka's record has an empty one where there was never a member.
+                protocolType: look.metadata.flatMap {
+                    $0.protocolType.isEmpty ? nil : $0.protocolType
+                },
+                memberCount: look.metadata?.members.count ?? 0)
         }
     }
 
@@ -57,7 +61,8 @@ public struct ConsumerGroups: Sendable {
     // MARK: Changing
 
     /// Moves the positions of a group without members, making the group if need be, and gives what it has
-    /// moved; when it returns that survives a power loss. A position beyond an end is set to that end. With
+    /// moved; when it returns that survives a power loss. A position beyond an end is set to that end, and
+    /// in a topic that is deleted meanwhile nothing is moved. With
     /// `dryRun`, which an observer may use as well, nothing is changed, but every reason to refuse is looked
     /// for.
     /// Throws `groupNotEmpty`, `noSuchTopic`, `readOnly`; `invalidArgument` for a name that no group can
@@ -91,19 +96,22 @@ public struct ConsumerGroups: Sendable {
             let partition = try log.partition(name)
             try partition.refresh()
             let to = try target.offset(in: partition, committed: committed[name]?.offset)
-            return OffsetMove(partition: name, from: committed[name]?.offset, to: to)
+            return (partition, OffsetMove(partition: name, from: committed[name]?.offset, to: to))
         }
-        guard let coordinator else { return moves }
-        var offsets: [TopicPartition: CommittedOffset] = [:]
-        for move in moves {
-            let partition = try log.partition(move.partition)
-            let epoch =
-                move.to > partition.startOffset
-                ? partition.leaderEpoch(at: Offset(move.to.rawValue - 1)) : nil
-            offsets[move.partition] = CommittedOffset(move.to, leaderEpoch: epoch)
+        if let coordinator {
+            var offsets: [TopicPartition: CommittedOffset] = [:]
+            for (partition, move) in moves {
+                let epoch =
+                    move.to > partition.startOffset
+                    ? partition.leaderEpoch(at: Offset(move.to.rawValue - 1)) : nil
+                offsets[move.partition] = CommittedOffset(move.to, leaderEpoch: epoch)
+            }
+            let partitions = Dictionary(uniqueKeysWithValues: moves.map { ($1.partition, $0) })
+            try coordinator.commit(offsets, in: group, by: nil) {
+                partitions[$0]?.isDeleted ?? true
+            }
         }
-        try coordinator.commit(offsets, in: group, by: nil)
-        return moves
+        return moves.filter { !$0.0.isDeleted }.map(\.1)
     }
 
     /// Forgets what a group without members has committed for these partitions. Throws `noSuchGroup`,
@@ -125,10 +133,14 @@ public struct ConsumerGroups: Sendable {
         let offsets: [TopicPartition: CommittedOffset]
     }
 
-    private func names() throws -> [String] {
+    /// All groups, by name.
+    private func looks() throws -> [Look] {
         switch log.access {
-        case .owner: try log.groupCoordinator().names()
-        case .observer: try GroupStore.load(log).keys.sorted()
+        case .owner: try log.groupCoordinator().names().compactMap { try look(at: $0) }
+        case .observer:
+            try GroupStore.load(log).sorted { $0.key < $1.key }.map {
+                try look(at: $0.value, of: $0.key)
+            }
         }
     }
 
@@ -139,18 +151,20 @@ public struct ConsumerGroups: Sendable {
             return Look(
                 group: group, state: ConsumerGroupState(living.machine.phase),
                 metadata: living.machine.metadata(at: .now()), offsets: living.offsets)
-        case .observer:
-            guard let stored = try GroupStore.load(log)[group] else { return nil }
-            // The record says what was so when the generation began; between two the owner knows more.
-            // Members in the owner's process have ended with it, as the next owner will say.
-            var metadata = stored.metadata
-            if try !log.hasOwner {
-                metadata?.members.removeAll { $0.clientHost == GroupCoordinator.inProcessHost }
-            }
-            return Look(
-                group: group, state: metadata?.members.isEmpty ?? true ? .empty : .stable,
-                metadata: metadata, offsets: stored.offsets)
+        case .observer: return try GroupStore.load(log)[group].map { try look(at: $0, of: group) }
         }
+    }
+
+    /// The record says what was so when the generation began; between two the owner knows more. Members in
+    /// the owner's process have ended with it, as the next owner will say.
+    private func look(at stored: StoredGroup, of group: String) throws -> Look {
+        var metadata = stored.metadata
+        if try !log.hasOwner {
+            metadata?.members.removeAll { $0.clientHost == GroupCoordinator.inProcessHost }
+        }
+        return Look(
+            group: group, state: metadata?.members.isEmpty ?? true ? .empty : .stable,
+            metadata: metadata, offsets: stored.offsets)
     }
 
     /// What a consumer of another library wrote and cannot be read is shown as nothing.

@@ -139,7 +139,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
 extension Duration {
     /// Whole milliseconds, rounded towards zero, held within what the number can say.
-    var milliseconds: Int64 {
+    package var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         let (product, isOver) = seconds.multipliedReportingOverflow(by: 1000)
         let (sum, isSumOver) = product.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)

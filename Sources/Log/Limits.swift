@@ -7,21 +7,20 @@ public enum Limits {
     /// What a topic can set it to: a batch is held in memory as a whole.
     public static let batchBytesMaxMax = 256 * 1024 * 1024
     /// Bytes at which a producer closes a batch: large enough that a header is noise, small enough to
-    /// stay in the second-level cache between encoding, checksum and write (measured: SPEED).
+    /// stay in the second-level cache between encoding, checksum and write.
     public static let batchBytesTarget = 256 * 1024
     /// Bytes that the records of one batch may have when decompressed: what a reader allocates at most,
     /// whatever a batch claims. A batch of the largest size that is compressed 128 times.
     public static let decompressedBatchBytesMax = 128 * 1024 * 1024
     /// Bytes a reader asks for at once.
     public static let fetchBytes = 1024 * 1024
-    /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`.
     /// Between two looks of a waiting consumer at the log of another process, which tells nobody of its
     /// appends: short at first, then twice as long each time.
     public static let observerPauseMin = Duration.milliseconds(1)
     public static let observerPauseMax = Duration.milliseconds(50)
     /// Bytes in the unfinished batches of one producer: Kafka's `buffer.memory`.
     public static let producerBufferBytes = 32 * 1024 * 1024
-    /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`. Positions are 32 bits.
+    /// Bytes of a segment at which the next one begins: Kafka's `segment.bytes`.
     public static let segmentBytes = 1024 * 1024 * 1024
     /// What a topic can set it to: positions are 31 bits, as in Kafka; below a mebibyte a topic of any
     /// size would be mostly files.

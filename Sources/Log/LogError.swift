@@ -62,6 +62,9 @@ public struct LogError: Error, CustomStringConvertible {
     /// Whether the same call may succeed later without anything being mended by hand.
     public var isRetriable: Bool { code == .noSpace }
 
+    /// The same failure of something that is not done again, however much room there will be.
+    var forGood: LogError { isRetriable ? LogError(.io, message) : self }
+
     /// Whether the log will take the same batch at no time: then to send it again is in the way of others.
     var isRefusal: Bool {
         switch code {

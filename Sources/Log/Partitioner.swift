@@ -21,6 +21,7 @@ public struct Partitioner: Sendable {
 /// Kafka's hash (Kafka: `Utils.murmur2`, `BuiltInPartitioner`): our topics are co-partitioned with those of
 /// Java producers.
 extension Partitioner {
+    /// - Parameter partitionCount: One at least.
     public static func partition(forKey key: UnsafeRawBufferPointer, of partitionCount: Int)
         -> PartitionID
     {

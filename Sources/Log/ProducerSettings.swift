@@ -69,6 +69,10 @@ public struct ProducerSettings: Sendable {
                 .invalidArgument,
                 "buffer.memory is \(bufferBytes) bytes, less than a batch of \(batchBytes)")
         }
+        guard linger ?? .zero >= .zero else {
+            throw LogError(
+                .invalidArgument, "linger.ms is no time below zero, not \(linger ?? .zero)")
+        }
         guard let level = compressionLevel else { return }
         guard let levels = compression.codec.levels, levels.contains(level) else {
             let known = compression.codec.levels.map { "\($0.lowerBound) to \($0.upperBound)" }

@@ -99,6 +99,14 @@ extension TopicSettings {
         precondition(setting.write(&self, setting.read(TopicSettings())), "a default is a value")
     }
 
+    /// These as the catalogue gives them back: whole milliseconds. Throws `invalidArgument` for a value that
+    /// `set` would not take: a catalogue with it could not be read.
+    func asWritten() throws -> TopicSettings {
+        var written = TopicSettings()
+        for entry in entries { try written.set(entry.name, to: entry.value) }
+        return written
+    }
+
     private static func setting(_ name: String) throws -> Setting {
         if let setting = Setting.all.first(where: { $0.name == name }) { return setting }
         let names = Setting.all.map(\.name).joined(separator: ", ")

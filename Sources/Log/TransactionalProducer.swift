@@ -19,7 +19,8 @@ import Synchronization
 /// After an error of `commit` or `transaction` nothing has to be guessed: the transaction is aborted, or
 /// will be before the next one begins; only `outcomeUnknown` says that it is found out when the log is
 /// opened again (the disk has failed), and then `CommitLog.transactions` tells. After `producerFenced`
-/// another producer has the transactional id, and this one takes no more calls.
+/// the transaction was over its timeout or an operator has aborted it, and the next one may begin; or
+/// another producer has the transactional id, and each call of this one throws it.
 public final class TransactionalProducer: Sendable {
     public let transactionalID: String
     private let log: CommitLog
@@ -36,7 +37,7 @@ public final class TransactionalProducer: Sendable {
     private enum Phase {
         case idle
         case open
-        /// An error has left the transaction half written: it can only be aborted.
+        /// An error has left the transaction half written or half aborted: it can only be aborted.
         case failed
     }
 
@@ -96,14 +97,16 @@ public final class TransactionalProducer: Sendable {
 
     // MARK: Step by step
 
-    /// Begins a transaction. Throws `invalidTransactionState` if one is open.
+    /// Begins a transaction. Throws `invalidTransactionState` if one is open, and what `abort` throws where
+    /// an error has left one.
     public func begin() throws {
         try state.withLock { try begin(&$0) }
     }
 
-    /// Adds a record to the open transaction; it is in the log at `commit`, at the latest. After an error
-    /// other than `noSuchTopic`, `invalidArgument`, `recordTooLarge` and `invalidRecord` the transaction
-    /// can only be aborted.
+    /// Adds a record to the open transaction; it is in the log at `commit`, at the latest. A record that
+    /// its topic does not take (`noSuchTopic`, `invalidArgument`, `recordTooLarge`, `invalidRecord`) is not
+    /// added, and the transaction goes on; if what was gathered before cannot be written it can only be
+    /// aborted.
     ///
     /// - Parameters:
     ///   - value: nil is a tombstone, which is not an empty value.
@@ -133,8 +136,8 @@ public final class TransactionalProducer: Sendable {
     /// Commits the open transaction. When it returns the decision survives a power loss and readers see
     /// the records (on a full disk they see them as soon as there is room for the markers).
     ///
-    /// Throws `invalidTransactionState` if none is open or the timeout was over, `producerFenced`,
-    /// `outcomeUnknown`, and what writing throws.
+    /// Throws `invalidTransactionState` if none is open, that or `producerFenced` if the timeout was over,
+    /// `producerFenced`, `outcomeUnknown`, and what writing throws.
     public func commit() throws {
         try state.withLock { state in
             try requireOpen(state)
@@ -149,7 +152,8 @@ public final class TransactionalProducer: Sendable {
     }
 
     /// Aborts the open transaction: no reader of committed data sees its records. Does nothing if none is
-    /// open. Throws what writing throws; it may be called again then.
+    /// open. Throws what writing throws; it may be called again then, and nothing else can be done with the
+    /// transaction (`begin` and `transaction` try it again by themselves).
     public func abort() throws {
         try state.withLock { try abort(&$0) }
     }
@@ -184,6 +188,8 @@ public final class TransactionalProducer: Sendable {
 
     private func abort(_ state: inout State) throws {
         guard state.phase != .idle else { return }
+        // Also where ending it fails: what is left of it must not be committed.
+        state.phase = .failed
         state.records.removeAll()
         state.stamp = try coordinator.end(transactionalID, state.stamp, with: .abort)
         state.phase = .idle
@@ -191,8 +197,6 @@ public final class TransactionalProducer: Sendable {
 
     /// After a failed write or commit: aborts now, or before the next transaction if that fails as well.
     private func recover(_ state: inout State) {
-        state.phase = .failed
-        state.records.removeAll()
         _ = Result { try abort(&state) }
     }
 

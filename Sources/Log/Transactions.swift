@@ -16,7 +16,7 @@ public struct TransactionDescription: Sendable, Hashable {
     /// How long it has been open by the wall clock, never negative; nil if it is not.
     public func age(at time: Timestamp = .now()) -> Duration? {
         guard state == .ongoing || state.isPrepared, let start else { return nil }
-        return .milliseconds(max(0, time.milliseconds - start.milliseconds))
+        return time > start ? .milliseconds(time.milliseconds - start.milliseconds) : .zero
     }
 }
 
@@ -50,9 +50,10 @@ public struct Transactions: Sendable {
         return describe(state)
     }
 
-    /// Aborts the open transaction of a plain producer and fences the producer. When it returns readers
-    /// of committed data go on. Throws `noSuchTransaction`, `invalidTransactionState` where nothing is
-    /// open or it is decided, and `readOnly` for an observer.
+    /// Aborts the open transaction of a plain producer. When it returns readers of committed data go on, and
+    /// what comes of the transaction late is refused; its producer learns of it with its next call. Throws
+    /// `noSuchTransaction`, `invalidTransactionState` where nothing is open or it is decided, and `readOnly`
+    /// for an observer.
     public func abort(_ transactionalID: String) throws {
         try log.transactionCoordinator().abort(transactionalID)
     }

@@ -1,6 +1,7 @@
 /// What a piece of work has to say, gathered in memory: published as one transaction when the work has
-/// succeeded, forgotten when it has not. `TransactionalProducer.transaction` gives one.
-public struct UnitOfWork {
+/// succeeded, forgotten when it has not. `TransactionalProducer.transaction` gives one. Not copyable: a copy
+/// would share the batches, and take back nothing.
+public struct UnitOfWork: ~Copyable {
     private let log: CommitLog
     var records: GatheredRecords
 

@@ -19,7 +19,8 @@ public struct Job: Sendable {
         _ kinds: repeat (each T).Type
     ) {
         var erased: [TaskKind] = []
-        repeat erased.append(TaskKind(each kinds))
+        // Through the type's own witness: what is generic over a pack is not specialised.
+        repeat erased.append((each kinds).taskKind)
         self.init(name, summary: summary, disorder: disorder, kinds: erased)
     }
 
@@ -43,11 +44,11 @@ public struct TaskKind: Sendable {
     @inlinable
     init<T: StreamTask>(_ type: T.Type) {
         self.init(name: T.name, inputs: T.inputs.inputs, outputs: T.outputs) { setup in
-            let route = T.inputs
             var task = try T(setup)
             return TaskCalls(
-                deliver: { record, input, context in
-                    try route.deliver(record, of: input, to: &task, &context)
+                deliver: { batch, input, context in
+                    // Made here, once a batch: the compiler sees which methods the routes call.
+                    try T.inputs.deliver(&batch, of: input, to: &task, &context)
                 },
                 timerFired: { timer, context in try task.timerFired(timer, &context) })
         }

@@ -14,8 +14,6 @@ package enum Limits {
     static let taskMemoryBytesMin = 4 * 1024 * 1024
     /// This part of a task's memory is for what it has sent, the rest for its stores.
     static let outputPart = 4
-    /// What a store's uncommitted entry takes, roughly: key, value and its place in a table.
-    static let storeEntryBytes = 256
     /// Records that a task takes before the next task of its thread has its turn.
     static let turnRecords = 512
     /// Bytes kept of one upstream task's records while others are waited for.

@@ -1,5 +1,5 @@
 // Which method of a task takes the records of which input. Routes are generic and nested, so that the
-// way from a record's bytes to the task's method is one specialised function.
+// loop over a batch's records, from their bytes to the task's method, is one specialised function.
 
 public import LocalState
 public import StreamJobsLog
@@ -9,10 +9,13 @@ public protocol Route<Task>: SendableMetatype {
     associatedtype Task
 
     var inputs: [InputDescription] { get }
+    static var inputCount: Int { get }
 
-    /// Decodes the record and calls the task. `input` counts the inputs in their order, from 0.
+    /// Decodes the records of `batch` and calls the task with each, until the batch or its turn ends.
+    /// `input` counts the inputs in their order, from 0. Where it throws, the batch is at the record
+    /// concerned: a `MalformedBatch`, or what decoding or the task has thrown.
     func deliver(
-        _ record: borrowing RecordView, of input: Int, to task: inout Task,
+        _ batch: inout RecordBatch, of input: Int, to task: inout Task,
         _ context: inout TaskContext) throws
 }
 
@@ -43,19 +46,26 @@ public struct On<Task, Key, Value>: Route {
     }
 
     public var inputs: [InputDescription] { [input.description] }
+    @inlinable public static var inputCount: Int { 1 }
 
     @inlinable
     public func deliver(
-        _ record: borrowing RecordView, of input: Int, to task: inout Task,
-        _ context: inout TaskContext
+        _ batch: inout RecordBatch, of _: Int, to task: inout Task, _ context: inout TaskContext
     ) throws {
-        let decoded = Record(
-            key: try record.withKey { try self.input.key.decodeNullable($0, "key") },
-            value: try record.withValue { try self.input.value.decodeNullable($0, "value") },
-            timestamp: record.timestamp, topic: self.input.topic,
-            partition: context.recordPartition, offset: record.offset,
-            headers: record.hasHeaders ? try record.headers() : [])
-        try handler(&task, decoded, &context)
+        while batch.left > 0 {
+            var records = batch.records
+            let view = try records.read()
+            var told: Int64 = 0
+            guard batch.admits(view, &told) else { break }
+            context.begin(view.timestamp)
+            let record = Record(
+                key: try view.withKey { try self.input.key.decodeNullable($0, "key") },
+                value: try view.withValue { try self.input.value.decodeNullable($0, "value") },
+                view: view, source: batch.source)
+            try handler(&task, record, &context)
+            batch.take(records, told)
+            if context.mustPause(after: batch) { break }
+        }
     }
 }
 
@@ -77,26 +87,25 @@ public struct RoutePair<First: Route, Second: Route>: Route where First.Task == 
     public typealias Task = First.Task
     @usableFromInline let first: First
     @usableFromInline let second: Second
-    @usableFromInline let firstCount: Int
 
     @inlinable
     init(_ first: First, _ second: Second) {
         self.first = first
         self.second = second
-        firstCount = first.inputs.count
     }
 
     public var inputs: [InputDescription] { first.inputs + second.inputs }
+    @inlinable public static var inputCount: Int { First.inputCount + Second.inputCount }
 
     @inlinable
     public func deliver(
-        _ record: borrowing RecordView, of input: Int, to task: inout Task,
+        _ batch: inout RecordBatch, of input: Int, to task: inout Task,
         _ context: inout TaskContext
     ) throws {
-        if input < firstCount {
-            try first.deliver(record, of: input, to: &task, &context)
+        if input < First.inputCount {
+            try first.deliver(&batch, of: input, to: &task, &context)
         } else {
-            try second.deliver(record, of: input - firstCount, to: &task, &context)
+            try second.deliver(&batch, of: input - First.inputCount, to: &task, &context)
         }
     }
 }

@@ -25,12 +25,18 @@ public protocol StreamTask: SendableMetatype {
 
     /// Event time has reached a timer that this task has set. The timer is gone before the call.
     mutating func timerFired(_ timer: EventTimer, _ context: inout TaskContext) throws
+
+    /// The task without its type, for the runner. Leave it as it is given: as a requirement it is compiled
+    /// for each conforming type, in that type's module, and with it the loop over the records.
+    static var taskKind: TaskKind { get }
 }
 
 extension StreamTask {
     public static var outputs: [Outlet] { [] }
     public static var name: String { "\(Self.self)" }
     public mutating func timerFired(_ timer: EventTimer, _ context: inout TaskContext) throws {}
+    @inlinable
+    public static var taskKind: TaskKind { TaskKind(Self.self) }
 }
 
 /// A task with one input: there are no routes to write.

@@ -10,6 +10,8 @@ public struct TaskSetup: ~Copyable {
     @usableFromInline
     package final class Declarations {
         package private(set) var stores: [any EnvironmentStore] = []
+        /// The event time of the task, once there is one.
+        @usableFromInline package let clock = StoreClock()
 
         package init() {}
 
@@ -30,6 +32,8 @@ public struct TaskSetup: ~Copyable {
     /// A store of this task, kept on the disk and committed with its positions.
     /// - Parameters:
     ///   - name: Unique within the task.
+    ///   - key: The type of the keys, which is found out where the store's type is written down.
+    ///   - value: How values are kept.
     ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
     @inlinable
     public func store<Key: StoreKey, Value>(
@@ -37,6 +41,87 @@ public struct TaskSetup: ~Copyable {
     ) throws -> KeyValueStore<Key, Value> {
         let store = KeyValueStore<Key, Value>(name: name, value: value, version: version)
         try declarations.add(store)
+        return store
+    }
+
+    /// A store of this task whose entries are gone after a time of their own, by event time.
+    /// - Parameters:
+    ///   - name: Unique within the task.
+    ///   - key: The type of the keys, which is found out where the store's type is written down.
+    ///   - value: How values are kept.
+    ///   - timeToLive: How long an entry lives that is put without a time of its own. It may be changed:
+    ///     entries keep the time that they were put with.
+    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    @inlinable
+    public func expiringStore<Key: StoreKey, Value>(
+        _ name: String, key: Key.Type = Key.self, value: Serde<Value>, timeToLive: Duration,
+        version: Int = 1
+    ) throws -> ExpiringStore<Key, Value> {
+        let store = ExpiringStore<Key, Value>(
+            name: name, value: value, timeToLive: timeToLive, clock: declarations.clock,
+            version: version)
+        try declarations.add(store.entries)
+        return store
+    }
+
+    /// A store of this task with a value for each key and window of event time.
+    /// - Parameters:
+    ///   - name: Unique within the task.
+    ///   - key: The type of the keys, which is found out where the store's type is written down.
+    ///   - value: How values are kept.
+    ///   - retention: How far event time goes on from a window's start until the window is gone: as long
+    ///     as a window is and as records may be late for it, at least. It may be changed.
+    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    @inlinable
+    public func windowStore<Key: StoreKey, Value>(
+        _ name: String, key: Key.Type = Key.self, value: Serde<Value>, retention: Duration,
+        version: Int = 1
+    ) throws -> WindowStore<Key, Value> {
+        let store = WindowStore<Key, Value>(
+            name: name, value: value, retention: retention, clock: declarations.clock,
+            version: version)
+        try declarations.add(store.entries)
+        return store
+    }
+
+    /// A store of this task with a value for each session of a key.
+    /// - Parameters:
+    ///   - name: Unique within the task.
+    ///   - key: The type of the keys, which is found out where the store's type is written down.
+    ///   - value: How values are kept.
+    ///   - retention: How far event time goes on from a session's end until the session is gone: as long
+    ///     as the gap between sessions and as records may be late, at least. It may be changed.
+    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    @inlinable
+    public func sessionStore<Key: StoreKey, Value>(
+        _ name: String, key: Key.Type = Key.self, value: Serde<Value>, retention: Duration,
+        version: Int = 1
+    ) throws -> SessionStore<Key, Value> {
+        let store = SessionStore<Key, Value>(
+            name: name, value: value, retention: retention, clock: declarations.clock,
+            version: version)
+        try declarations.add(store.entries)
+        return store
+    }
+
+    /// A store of this task with a list of values for each key, in the order of their times: one side of
+    /// a join, kept for the other.
+    /// - Parameters:
+    ///   - name: Unique within the task.
+    ///   - key: The type of the keys, which is found out where the store's type is written down.
+    ///   - value: How values are kept.
+    ///   - retention: How far event time goes on from a value's time until the value is gone: as far as
+    ///     the two sides of the join may be apart and records may be late, at least. It may be changed.
+    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    @inlinable
+    public func bufferStore<Key: StoreKey, Value>(
+        _ name: String, key: Key.Type = Key.self, value: Serde<Value>, retention: Duration,
+        version: Int = 1
+    ) throws -> BufferStore<Key, Value> {
+        let store = BufferStore<Key, Value>(
+            name: name, value: value, retention: retention, clock: declarations.clock,
+            version: version)
+        try declarations.add(store.entries)
         return store
     }
 }

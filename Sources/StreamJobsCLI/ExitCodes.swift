@@ -3,16 +3,17 @@
 //
 //    0  done; SIGTERM ended what has no end of its own; the reader of the output went away
 //   64  wrong usage             an option, a name or a number that can never be right
-//   65  bad input data          a CSV row, a line, a record that is too large; a job that does not fit
-//                               its state and topics; data of a newer version
+//   65  bad input data          a CSV row, a line, a record that is too large; an offset that is not there;
+//                               a group that has members; a job that does not fit its state and topics;
+//                               data of a newer version
 //   66  no such topic, job or file, or no data directory
 //   69  user code failed        a task threw, or could not decode its input
 //   74  I/O error or disk full  also: stored bytes are not what was written
 //   75  data directory in use
 //   77  no permission
 //  130  Ctrl-C
-//  143  SIGTERM ended `produce` of a file or in one transaction, or `consume` with --until-end,
-//       --max-messages or --timeout-ms, before the end
+//  143  SIGTERM ended `produce` of a file or in one transaction, `consume` with --until-end, --max-messages
+//       or --timeout-ms, `log dump` or `log verify` before the end
 
 import Glibc
 import LocalState

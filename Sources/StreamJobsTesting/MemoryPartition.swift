@@ -138,27 +138,41 @@ final class MemoryCursor: JobLogCursor {
 
     func hasRecord() throws -> Bool {
         while record == nil {
-            if records != nil {
-                if let next = try records?.next() {
-                    if next.offset >= position { record = consume next }
-                } else {
-                    position = max(position, Offset(records?.nextOffset ?? 0))
-                    records = nil
-                }
-            } else if let (stored, isVisible) = partition.batch(
-                behind: position, isolation)
-            {
-                batch = stored
-                if isVisible {
-                    records = try BatchRecords(stored.bytes, stored.header, decompressor)
-                } else {
-                    position = Offset(stored.header.nextOffset)
-                }
+            guard var records = try open() else { return false }
+            if let next = try records.next() {
+                self.records = records
+                record = consume next
             } else {
-                return false
+                close(records)
             }
         }
         return true
+    }
+
+    func open() throws -> BatchRecords? {
+        while records == nil {
+            guard let (stored, isVisible) = partition.batch(behind: position, isolation) else {
+                return nil
+            }
+            batch = stored
+            if isVisible {
+                var opened = try BatchRecords(stored.bytes, stored.header, decompressor)
+                try opened.skip(to: position)
+                records = opened
+            } else {
+                position = Offset(stored.header.nextOffset)
+            }
+        }
+        return records
+    }
+
+    func close(_ read: BatchRecords) {
+        position = max(position, Offset(read.left == 0 ? read.nextOffset : read.position))
+        records = read.left == 0 ? nil : read
+    }
+
+    func damagedRecord(_ damage: MalformedBatch) -> LogError {
+        LogError(.corrupted, "\(partition.name) holds a damaged record: \(damage)")
     }
 
     func withRecord(_ body: (borrowing RecordView) throws -> Void) throws {

@@ -1,5 +1,7 @@
-// A user's job in memory, with nothing to start: feed records, read outputs and stores.
+// A user's job with nothing to start: feed records, read outputs and stores. Topics are in memory, the
+// state is as it always is, in a temporary directory and without waiting for the disk.
 
+import FoundationEssentials
 import LocalState
 public import StreamJobs
 import StreamJobsLog
@@ -15,7 +17,7 @@ public struct TestRecord<Key, Value> {
 extension TestRecord: Equatable where Key: Equatable, Value: Equatable {}
 extension TestRecord: Sendable where Key: Sendable, Value: Sendable {}
 
-/// Runs a job in memory on the calling thread. Reading an output or a store first works through all
+/// Runs a job on the calling thread, with topics in memory and its state in a temporary directory. Reading an output or a store first works through all
 /// that was sent, and commits.
 ///
 /// ```swift
@@ -26,7 +28,7 @@ extension TestRecord: Sendable where Key: Sendable, Value: Sendable {}
 public final class TestJob {
     private let job: Job
     private let log = MemoryLog()
-    private var states: [String: MemoryState] = [:]
+    private let directory: String
     private var stepper: JobStepper
 
     /// - Parameter partitions: Of every source topic, and so the number of tasks.
@@ -39,15 +41,17 @@ public final class TestJob {
                     settings: TopicSettings())
             }
         }
-        var states: [String: MemoryState] = [:]
-        stepper = try JobStepper(
-            job, on: log,
-            state: .memory { name in
-                let state = MemoryState()
-                states[name] = state
-                return state
-            })
-        self.states = states
+        directory =
+            FileManager.default.temporaryDirectory
+            .appending(path: "streamjobs-test-\(UUID().uuidString)").path
+        stepper = try JobStepper(job, on: log, state: .scratch(directory))
+    }
+
+    deinit {
+        stepper.abandon()
+        do {
+            try FileManager.default.removeItem(atPath: directory)
+        } catch { print("left behind: \(directory): \(error)") }
     }
 
     /// A job of one task type.
@@ -134,10 +138,7 @@ public final class TestJob {
     /// Kills the job, dropping what it has not committed, and starts it again from its state.
     public func crash() throws {
         stepper.abandon()
-        let states = states
-        stepper = try JobStepper(
-            job, on: log,
-            state: .memory { name in states[name] ?? MemoryState() })
+        stepper = try JobStepper(job, on: log, state: .scratch(directory))
     }
 }
 

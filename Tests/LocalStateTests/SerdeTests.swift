@@ -43,6 +43,33 @@ struct SerdeTests {
         }
     }
 
+    @Test func `numbers are those of Kafka's serializers`() throws {
+        #expect(try encoded(-2, .int16) == [0xff, 0xfe])
+        #expect(try encoded(258, .int32) == [0, 0, 1, 2])
+        #expect(try encoded(1, .double) == [0x3f, 0xf0, 0, 0, 0, 0, 0, 0])
+        #expect(try encoded(-2, .float) == [0xc0, 0, 0, 0])
+        #expect(try encoded(true, .bool) == [1])
+        let number: [UInt8] = [0x3f, 0xf0, 0, 0, 0, 0, 0, 0]
+        #expect(try Serde.double.decode(number.span.bytes) == 1)
+        #expect(try Serde.float.decode(number.span.bytes.extracting(0..<4)) == 1.875)
+        #expect(try Serde.int32.decode(number.span.bytes.extracting(4...)) == 0)
+        #expect(throws: SerdeError("8 bytes are not an int16, which has 2.")) {
+            _ = try Serde.int16.decode(number.span.bytes)
+        }
+        #expect(throws: SerdeError.self) {
+            _ = try Serde.bool.decode(number.span.bytes.extracting(0..<1))
+        }
+    }
+
+    @Test func `a uuid is Kafka's text`() throws {
+        let text = Array("123e4567-e89b-12d3-a456-426614174000".utf8)
+        let uuid = try Serde.uuidBytes.decode(text.span.bytes)
+        #expect(try encoded(uuid, .uuidBytes) == text)
+        #expect(throws: SerdeError.self) {
+            _ = try Serde.uuidBytes.decode(text.span.bytes.extracting(1...))
+        }
+    }
+
     @Test func `only optional knows null`() throws {
         let serde: Serde<String?> = .optional(.string)
         #expect(serde.name == "optional(string)")

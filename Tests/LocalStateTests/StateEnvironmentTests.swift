@@ -16,9 +16,8 @@ struct StateEnvironmentTests {
         KeyValueStore(name: "names", value: .string)
     }
 
-    @Test(arguments: Place.allCases)
-    func `a reopened environment shows the last commit only`(place: Place) throws {
-        let data = StateData(place, in: directory)
+    @Test func `a reopened environment shows the last commit only`() throws {
+        let data = StateData(in: directory)
         for (round, closing) in [true, false, false].enumerated() {
             let store = names()
             let environment = try data.open(store)
@@ -32,10 +31,9 @@ struct StateEnvironmentTests {
         }
     }
 
-    @Test(arguments: Place.allCases)
-    func `a closed environment opens again with the same stores`(place: Place) throws {
+    @Test func `a closed environment opens again with the same stores`() throws {
         let store = names()
-        let environment = try StateData(place, in: directory).open(store)
+        let environment = try StateData(in: directory).open(store)
         try store.put("a", "1")
         try environment.commit([])
         try store.put("b", "2")
@@ -44,9 +42,8 @@ struct StateEnvironmentTests {
         #expect(try store.keys() == ["a"])
     }
 
-    @Test(arguments: Place.allCases)
-    func `system tables keep keys of any length apart from each other`(place: Place) throws {
-        let environment = try StateData(place, in: directory).open()
+    @Test func `system tables keep keys of any length apart from each other`() throws {
+        let environment = try StateData(in: directory).open()
         let long = [UInt8](repeating: 5, count: 700)
         try environment.commit([
             SystemChange(.offsets, key: [], value: [1]),
@@ -64,9 +61,8 @@ struct StateEnvironmentTests {
         #expect(try environment.entries(.timers).map(\.key) == [[4]])
     }
 
-    @Test(arguments: Place.allCases)
-    func `a changed byte is found by every way of reading`(place: Place) throws {
-        let data = StateData(place, in: directory)
+    @Test func `a changed byte is found by every way of reading`() throws {
+        let data = StateData(in: directory)
         let long = String(repeating: "k", count: 600)
         for key in ["a", long] {
             for bit in [0, 9, 33, 40, 47] {
@@ -102,7 +98,7 @@ struct StateEnvironmentTests {
 
     @Test func `a value under another key is damage`() throws {
         let store = names()
-        let environment = try StateData(.disk, in: directory).open(store)
+        let environment = try StateData(in: directory).open(store)
         try store.put("a", "right")
         try environment.commit([])
         let value = try environment.rawEntries(database: "store.names")[0].value
@@ -111,9 +107,8 @@ struct StateEnvironmentTests {
         #expect(try errorCode { _ = try store.get("b") } == .corrupted)
     }
 
-    @Test(arguments: Place.allCases)
-    func `a store with other types than its data is refused, naming both`(place: Place) throws {
-        let data = StateData(place, in: directory)
+    @Test func `a store with other types than its data is refused, naming both`() throws {
+        let data = StateData(in: directory)
         try data.open(names()).close()
         let others: [(any EnvironmentStore, String)] = [
             (
@@ -140,39 +135,30 @@ struct StateEnvironmentTests {
         try data.open(names()).close()
     }
 
-    @Test(arguments: Place.allCases)
-    func `data of a newer format is refused`(place: Place) throws {
-        let data = StateData(place, in: directory)
+    @Test func `data of a newer format is refused`() throws {
+        let data = StateData(in: directory)
         let environment = try data.open(names())
         // The version record as a later version would write it, with a right checksum.
         let (key, original) = try #require(
             try environment.rawEntries(database: "stores").first {
                 $0.key == [Limits.keyPrefix] + Array("format".utf8)
             })
-        var value = original
-        value[value.count - 1] += 1
-        let checksum = key.withUnsafeBytes { key in
-            value[4...].withUnsafeBytes { StoredValue.checksum(key: key, body: $0) }
-        }
-        value.replaceSubrange(
-            0..<4, with: withUnsafeBytes(of: checksum.littleEndian) { [UInt8]($0) })
-        try environment.rawPut(database: "stores", key: key, value: value)
+        var body = Array(original.dropLast(StoredValue.checksumBytes))
+        body[body.count - 1] += 1
+        try environment.rawPut(
+            database: "stores", key: key, value: StoredValue.sealed(key: key, body: body))
         environment.close()
         #expect(try errorCode { _ = try data.open(names()) } == .newerFormat)
     }
 
-    @Test(arguments: Place.allCases)
-    func `an environment is opened once in a process, whatever its path`(place: Place) throws {
-        let data = StateData(place, in: directory)
+    @Test func `an environment is opened once in a process, whatever its path`() throws {
+        let data = StateData(in: directory)
         let first = try data.open(names())
         #expect(try errorCode { _ = try data.open(names()) } == .alreadyOpen)
-        if place == .disk {
-            let link = data.directory.file("link")
-            try FileManager.default.createSymbolicLink(
-                atPath: link, withDestinationPath: data.stateDirectory)
-            #expect(
-                try errorCode { try StateEnvironment(directory: link).open() } == .alreadyOpen)
-        }
+        let link = data.directory.file("link")
+        try FileManager.default.createSymbolicLink(
+            atPath: link, withDestinationPath: data.stateDirectory)
+        #expect(try errorCode { try StateEnvironment(directory: link).open() } == .alreadyOpen)
         first.close()
         try data.open(names()).close()
     }

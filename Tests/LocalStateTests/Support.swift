@@ -5,31 +5,23 @@ import LocalState
 import TestSupport
 import Testing
 
-/// Where an environment keeps its data.
-enum Place: CaseIterable, Sendable {
-    case disk
-    case memory
-}
-
 /// The data of an environment, which can be opened again and again.
 final class StateData {
     let directory: TemporaryDirectory
-    let memory = MemoryState()
-    let place: Place
+    let settings: StateSettings
 
-    init(_ place: Place, in directory: TemporaryDirectory) {
-        self.place = place
+    init(
+        in directory: TemporaryDirectory, settings: StateSettings = StateSettings(durability: .none)
+    ) {
         self.directory = directory
+        self.settings = settings
     }
 
     var stateDirectory: String { directory.file("state/job/0") }
 
     /// A closed environment over the data.
     func environment() -> StateEnvironment {
-        switch place {
-        case .disk: StateEnvironment(directory: stateDirectory)
-        case .memory: StateEnvironment(inMemory: memory)
-        }
+        StateEnvironment(directory: stateDirectory, settings: settings)
     }
 
     /// An open environment with the stores given.

@@ -122,24 +122,23 @@ enum FileTargets {
     }
 
     /// - Parameter mode: 1: the first line and the checksum are put to it; 2: the stop was not clean; 4: it
-    ///   stands behind the segments that there are.
+    ///   stands behind the lines that there are.
     static func manifest(_ mode: UInt8, _ bytes: [UInt8]) throws {
-        var files = ScratchLog.closed
-        let lines = String(decoding: files["t-0/segments"] ?? [], as: UTF8.self)
-            .split(separator: "\n").dropLast().map { $0 + "\n" }
-        let start = mode & 4 != 0 ? lines.joined() : String(lines.first ?? "")
-        files["t-0/segments"] = mode & 1 != 0 ? checksummed(Array(start.utf8) + bytes) : bytes
-        if mode & 2 != 0 { files["clean-shutdown"] = nil }
-        try open(files)
+        try openWithLines(in: "t-0/segments", mode, bytes)
     }
 
     /// - Parameter mode: As that of `manifest`.
     static func catalog(_ mode: UInt8, _ bytes: [UInt8]) throws {
+        try openWithLines(in: "topics", mode, bytes)
+    }
+
+    /// A file of lines with a checksum at its end.
+    private static func openWithLines(in name: String, _ mode: UInt8, _ bytes: [UInt8]) throws {
         var files = ScratchLog.closed
-        let lines = String(decoding: files["topics"] ?? [], as: UTF8.self)
+        let lines = String(decoding: files[name] ?? [], as: UTF8.self)
             .split(separator: "\n").dropLast().map { $0 + "\n" }
         let start = mode & 4 != 0 ? lines.joined() : String(lines.first ?? "")
-        files["topics"] = mode & 1 != 0 ? checksummed(Array(start.utf8) + bytes) : bytes
+        files[name] = mode & 1 != 0 ? checksummed(Array(start.utf8) + bytes) : bytes
         if mode & 2 != 0 { files["clean-shutdown"] = nil }
         try open(files)
     }

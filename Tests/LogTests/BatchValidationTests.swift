@@ -73,7 +73,8 @@ struct BatchValidationTests {
 
     /// Position, bytes put there, and what the refusal says, with the checksum mended.
     @Test(arguments: [
-        (21, "0020", "control batch"), (21, "0040", "delete horizon"), (21, "0080", "unknown bits"),
+        (21, "0008", "append time"), (21, "0020", "control batch"), (21, "0040", "delete horizon"),
+        (21, "0080", "unknown bits"),
         (21, "8000", "unknown bits"), (21, "0005", "codec number 5"),
         (21, "0007", "codec number 7"),
         (23, "00000005", "records count is 5 and last offset delta 5"),

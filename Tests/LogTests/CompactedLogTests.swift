@@ -32,6 +32,10 @@ struct CompactedLogTests {
         #expect(log.refusal()?.code == .corrupted)
         try log.directory.remove("t-0/segments")
         #expect(log.refusal()?.code == .corrupted)
+        var damages: [String] = []
+        var verifier = LogVerifier(log.directory.path)
+        _ = try verifier.verify { if $0.kind == .damage { damages.append($0.message) } }
+        #expect(damages.contains { $0.contains("before it are missing") })
     }
 
     @Test func `what was compacted is read when the topic is not compacted any more`() throws {
@@ -71,6 +75,51 @@ struct CompactedLogTests {
     }
 
     // MARK: Readers
+
+    /// Flips a bit of the base offset of the last batch in a sealed segment that has gaps: no batch behind
+    /// that one speaks against it.
+    /// - Parameter byte: Of the offset: 5 makes one that an index could hold, 2 one that it could not.
+    private func moveLastBatch(_ byte: Int) throws -> String {
+        let path = try #require(
+            try log.segments.dropLast().first { path in
+                let batches = try SegmentParser.batches(ofFile: path)
+                let base = Int64(path.suffix(24).prefix(20)) ?? 0
+                // Each is of one record.
+                return (batches.last?.baseOffset ?? 0) - base >= batches.count
+            })
+        let last = try SegmentParser.batches(ofFile: path).dropLast().reduce(0) {
+            $0 + $1.bytes.count
+        }
+        var bytes = try readFile(path)
+        bytes[last + byte] ^= 1
+        try writeFile(path, bytes)
+        return path
+    }
+
+    @Test(arguments: [5, 2])
+    func `a last batch beyond its segment's end is refused where an index is made again`(
+        byte: Int
+    ) throws {
+        try log.alter([("index.interval.bytes", "100")])
+        try makeGaps()
+        let path = try moveLastBatch(byte)
+        try FileManager.default.removeItem(atPath: String(path.dropLast(4)) + ".timeindex")
+        let refusal = log.refusal()
+        #expect(refusal?.code == .corrupted && refusal?.message.contains(path) == true)
+    }
+
+    @Test(arguments: [5, 2])
+    func `a last batch beyond its segment's end is told by compaction`(byte: Int) throws {
+        try makeGaps()
+        let path = try moveLastBatch(byte)
+        try log.withPartition { partition throws in
+            try partition.put("0", "new")
+            try partition.fill()
+            let error = #expect(throws: LogError.self) { try partition.clean() }
+            #expect(error?.code == .corrupted && error?.message.contains(path) == true)
+            try partition.put("0", "goes on")
+        }
+    }
 
     @Test func `a reader in the midst of an old segment finds its place in the new one`() throws {
         try log.withPartition { partition throws in
@@ -162,5 +211,39 @@ struct CompactedLogTests {
             #expect(last == totals.withLock { $0 })
         }
         #expect(failures.withLock { $0 } == [])
+    }
+
+    @Test func `a consumer is at its end where compaction has taken out what lay below it`() throws
+    {
+        try log.withOwner { log, partition in
+            let partition = try partition()
+            try partition.put("key", "old")
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            try consumer.stopAtEnd()
+            try partition.put("key", "new")
+            try partition.fill()
+            try partition.clean()
+            #expect(try partition.pairs() == ["key=new"])
+            #expect(try consumer.poll { _, _ in } == 0)
+            #expect(try consumer.remaining() == 0)
+        }
+    }
+
+    @Test func `records behind the last one that is counted are not dropped in silence`() throws {
+        try log.withPartition { partition throws in
+            try partition.put([Keyed("a", "1"), Keyed("b", "2")])
+            try partition.fill()
+        }
+        let path = try log.segments[0]
+        let count = try SegmentParser.batches(ofFile: path)[0].bytes.count
+        var file = try readFile(path)
+        var batch = Array(file[..<count])
+        batch[60] = 1
+        mendChecksum(&batch)
+        file.replaceSubrange(..<count, with: batch)
+        try writeFile(path, file)
+        let error = #expect(throws: LogError.self) { try log.withPartition { try $0.clean() } }
+        #expect(error?.code == .corrupted)
+        #expect(error?.message.contains("bytes follow the last record") == true)
     }
 }

@@ -151,7 +151,6 @@ struct ConsumerTests {
             let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
             #expect(try consumer.poll(maxBytes: 1) { _, _ in } == 1)
             #expect(try consumer.poll(maxBytes: 2500) { _, _ in } == 3)
-            #expect(try consumer.poll(maxBytes: 0) { _, _ in } == 0)
             #expect(try consumer.poll { _, _ in } == 6)
         }
     }
@@ -216,5 +215,34 @@ struct ConsumerTests {
         while started.count == 0 { await Task.yield() }
         do { try action() } catch { return .failure(error) }
         return await result
+    }
+
+    @Test func `a poll's call may seek, but not poll`() throws {
+        try log.withOwner { log, partition in
+            try partition().append("a", "b", "c")
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            try consumer.poll(maxRecords: 2) { name, record in
+                let error = #expect(throws: LogError.self) { try consumer.poll { _, _ in } }
+                #expect(error?.code == .invalidArgument)
+                if record.offset == Offset(1) { try consumer.seek(name, to: .earliest) }
+            }
+            #expect(try values(consumer) == ["a", "b", "c"])
+        }
+    }
+
+    @Test(arguments: [(0, Int.max), (-1, .max), (.max, 0), (.max, -1)])
+    func `a poll that could give nothing is refused, and does not wait busily`(
+        maxRecords: Int, maxBytes: Int
+    ) throws {
+        try log.withOwner { log, partition throws in
+            try partition().append("a")
+            let consumer = try Consumer(log, topic: try log.topic("t"), from: .earliest)
+            let error = #expect(throws: LogError.self) {
+                try consumer.poll(
+                    timeout: .milliseconds(10), maxRecords: maxRecords, maxBytes: maxBytes
+                ) { _, _ in }
+            }
+            #expect(error?.code == .invalidArgument)
+        }
     }
 }

@@ -225,4 +225,25 @@ struct GroupAdminTests {
             #expect(error?.code == .invalidArgument)
         }
     }
+
+    @Test func `a group that never had a member has no protocol type`() throws {
+        let names = try log.log.topic("in").partitions
+        _ = try log.log.groups.resetOffsets(of: "g", partitions: names, to: .earliest)
+        let listed = try log.log.groups.list()
+        #expect(listed.map(\.protocolType) == [nil])
+        #expect(try log.observer().groups.list() == listed)
+    }
+
+    @Test func `all partitions of the largest topic are committed, and forgotten, at once`() throws
+    {
+        let topic = String(repeating: "t", count: Limits.topicNameCharactersMax)
+        let offsets = (0..<Limits.partitionsMax).map {
+            (TopicPartition(topic, PartitionID($0)), CommittedOffset(Offset(1)))
+        }
+        try log.coordinator.commit(
+            Dictionary(uniqueKeysWithValues: offsets), in: "g", by: nil, acks: .written)
+        #expect(try log.committed().count == Limits.partitionsMax)
+        try log.coordinator.topicDeleted(topic)
+        #expect(try log.committed() == [:])
+    }
 }

@@ -231,9 +231,12 @@ struct GroupConsumerTests {
         #expect(again.generation == generation && again.numbers == held)
         #expect(a.generation == generation)
         // The former one is fenced.
+        var lost: [TopicPartition] = []
+        b.onLost = { lost += $0 }
         log.clock.advance(by: .seconds(4))
         let error = #expect(throws: LogError.self) { try b.values() }
         #expect(error?.code == .fencedInstance)
+        #expect(b.numbers.isEmpty && lost.count == held.count)
         #expect(again.numbers == held)
     }
 
@@ -291,5 +294,38 @@ struct GroupConsumerTests {
         try settle(members + [newcomer], holding: 4)
         for member in members { try member.commit() }
         #expect(try log.committed() == [0: 1, 1: 1, 2: 1, 3: 1])
+    }
+
+    @Test func `a member that closes may commit what it gives up`() throws {
+        try log.fill(2)
+        let member = try log.member()
+        #expect(try member.values().count == 8)
+        member.onRevoked = { [unowned member] _ in try member.commit() }
+        try member.close()
+        #expect(try log.committed() == [0: 2, 1: 2, 2: 2, 3: 2])
+        #expect(throws: LogError.self) { try member.commit() }
+    }
+
+    @Test func `a poll's call may pause and seek, but not poll`() throws {
+        let member = try log.member()
+        try settle([member], holding: 4)
+        try log.fill(3)
+        let count = try member.poll(timeout: .zero) { partition, record in
+            let error = #expect(throws: LogError.self) { try member.values() }
+            #expect(error?.code == .invalidArgument)
+            guard record.offset == Offset(1) else { return }
+            try member.seek(partition, to: .zero)
+            #expect(member.position(of: partition) == .zero)
+            member.pause(member.assignment.filter { $0 != partition })
+        }
+        #expect(count == 2)
+        #expect(try member.values() == ["0:0", "0:1", "0:2"])
+    }
+
+    @Test func `a poll whose call gives the partitions up ends with it`() throws {
+        try log.fill(3)
+        let member = try log.member()
+        #expect(try member.poll(timeout: .zero) { _, _ in try member.close() } == 1)
+        #expect(member.assignment.isEmpty)
     }
 }

@@ -381,4 +381,46 @@ struct GroupStateTests {
         metadata.members = []
         #expect(GroupState(group: "g", metadata, at: now) { _ in false }.phase == .empty)
     }
+
+    @Test func `a record that does not say all of a group's members traps nobody`() {
+        let metadata = GroupUnderTest.ofTwo(instances: true).state.metadata(
+            at: Timestamp(milliseconds: 0))
+        let group = GroupUnderTest()
+        func restore(_ change: (inout GroupMetadata) -> Void) {
+            var changed = metadata
+            change(&changed)
+            group.state = GroupState(group: "g", changed, at: group.now) { _ in false }
+        }
+        restore { $0.leader = nil }
+        #expect(group.state.phase == .preparingRebalance)
+        restore { $0.leader = "nobody" }
+        #expect(group.state.phase == .preparingRebalance)
+        restore { $0.protocolType = "" }
+        #expect(group.state.phase == .empty && group.state.members.isEmpty)
+        restore { $0.members[1].id = "a" }
+        #expect(group.state.phase == .preparingRebalance && group.state.members.count == 1)
+        let back = group.join(proposed: "b2", instance: "ib")
+        #expect(group.joinRefusal(back) == nil)
+    }
+
+    @Test func `an id that was given out takes no static member's place`() {
+        let group = GroupUnderTest.ofTwo(instances: true)
+        _ = group.join(proposed: "c", mustKnow: true)
+        #expect(group.joinRefusal(group.join("c", instance: "ia")) == .fencedInstance)
+        #expect(group.state.members.keys.sorted() == ["a", "b"])
+        #expect(group.state.phase == .stable)
+    }
+
+    @Test func `a name that does not fit the group's record is refused`() {
+        let long = String(repeating: "x", count: Limits.schemaStringBytesMax + 1)
+        let group = GroupUnderTest()
+        for request in [
+            group.join(long), group.join(proposed: long), group.join(proposed: "a", instance: long),
+            group.join(proposed: "a", protocols: [long]), group.join(proposed: "a", type: long),
+        ] {
+            #expect(group.joinRefusal(request) == .invalidArgument)
+        }
+        #expect(group.state.members.isEmpty)
+        #expect(group.joinRefusal(group.join(proposed: String(long.dropLast()))) == nil)
+    }
 }

@@ -86,9 +86,9 @@ struct KafkaGoldenTests {
                 let name = segment.replacing(".log", with: suffix)
                 let theirs = (try? readFile("\(Self.golden)/t-0/\(name)")) ?? []
                 let ours = (try? readFile("\(folder)/\(name)")) ?? []
-                // At its stop Kafka also ends the active segment's time index with an entry.
+                // At its stop Kafka also ends the active segment's time index with an entry of 12 bytes.
                 let isOpenEnd = segment == segments.last && suffix == ".timeindex"
-                #expect(ours == (isOpenEnd ? Array(theirs.prefix(ours.count)) : theirs), "\(name)")
+                #expect(ours == Array(isOpenEnd ? theirs.dropLast(12) : theirs[...]), "\(name)")
             }
         }
         let snapshot = try #require(

@@ -157,35 +157,31 @@ struct PartitionCursorTests {
         }
     }
 
-    @Test func `a batch of an unknown codec is refused by its number, again and again`() throws {
+    /// A batch that is not compressed and claims this codec is refused at each look.
+    private func expectRefusal(
+        ofCodec number: UInt8, _ code: LogError.Code, naming words: String
+    ) throws {
         var batch = KafkaPythonBatches.plain
-        batch[22] |= 5
+        batch[22] |= number
         mendChecksum(&batch)
         try writeFile(try log.segments[0], batch)
         try log.withPartition { partition throws in
             let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
             for _ in 0..<2 {
                 let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
-                #expect(error?.code == .newerFormat)
-                #expect(error?.message.contains("codec number 5") == true)
+                #expect(error?.code == code)
+                #expect(error?.message.contains(words) == true)
             }
         }
     }
 
+    @Test func `a batch of an unknown codec is refused by its number, again and again`() throws {
+        try expectRefusal(ofCodec: 5, .newerFormat, naming: "codec number 5")
+    }
+
     @Test(arguments: [CompressionCodec.gzip, .snappy, .lz4, .zstd])
     func `what is no compressed data is damage, again and again`(codec: CompressionCodec) throws {
-        var batch = KafkaPythonBatches.plain
-        batch[22] |= codec.rawValue
-        mendChecksum(&batch)
-        try writeFile(try log.segments[0], batch)
-        try log.withPartition { partition throws in
-            let cursor = PartitionCursor(partition, from: .zero, isolation: .readCommitted)
-            for _ in 0..<2 {
-                let error = #expect(throws: LogError.self) { try cursor.hasRecord() }
-                #expect(error?.code == .corrupted)
-                #expect(error?.message.contains(codec.name) == true)
-            }
-        }
+        try expectRefusal(ofCodec: codec.rawValue, .corrupted, naming: codec.name)
     }
 
     // MARK: Compression and compaction
@@ -248,4 +244,32 @@ struct PartitionCursorTests {
     }
 
     private func batchEnd(_ bytes: [UInt8]) -> Int { batchByteCount(bytes, at: 0) }
+
+    @Test(arguments: [CompressionCodec.none, .zstd])
+    func `a reader that waits holds no memory of a large batch`(codec: CompressionCodec) throws {
+        let byteCount = 20 * 1024 * 1024
+        try log.withOwner { log, partition in
+            try log.alterTopic("t", [("max.message.bytes", "\(2 * byteCount)")])
+            let builder = BatchBuilder(bytesMax: 2 * byteCount)
+            try builder.append(
+                key: nil, value: [UInt8](repeating: 7, count: byteCount),
+                timestamp: Timestamp(milliseconds: 0))
+            try withExtendedLifetime(builder) {
+                _ = try partition().append(builder.seal(compression: codec))
+            }
+            let cursor = PartitionCursor(
+                try partition(), from: .zero, isolation: .readCommitted)
+            #expect(try cursor.hasRecord())
+            #expect(cursor.heldBytes >= byteCount)
+            cursor.releaseMemory()
+            try cursor.withRecord { record throws in
+                #expect(try Entry(record).value?.last == 7)
+            }
+            cursor.take()
+            #expect(try !cursor.hasRecord())
+            #expect(cursor.heldBytes <= Limits.fetchBytes)
+            try partition().append("next")
+            #expect(try value(cursor) == "next")
+        }
+    }
 }

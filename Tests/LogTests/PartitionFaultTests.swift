@@ -106,4 +106,45 @@ struct PartitionFaultTests {
             #expect(own == (0..<200).map { "\(thread) \($0)" })
         }
     }
+
+    /// A file system that finds room late says so with the flush.
+    @Test(arguments: [".log", "/recovery-points"])
+    func `a flush that finds the disk full is not to be tried again either`(suffix: String) throws {
+        let files = FailingFiles(.noSpace) {
+            if case .flush(let path) = $0 { path.hasSuffix(suffix) } else { false }
+        }
+        let owner = try log.open(FileSystem(observer: files))
+        let partition = try owner.partition(TestLog.name)
+        try partition.append("a")
+        files.turn(on: true)
+        let first = #expect(throws: LogError.self) { try partition.flush() }
+        #expect(first?.isRetriable == false)
+        files.turn(on: false)
+        for _ in 0..<2 {
+            let flush = #expect(throws: LogError.self) { try partition.flush() }
+            let append = #expect(throws: LogError.self) { try partition.append("b") }
+            #expect(flush?.isRetriable == false && append?.isRetriable == false)
+        }
+        #expect(throws: LogError.self) { try owner.close() }
+    }
+
+    @Test func `a full disk that keeps an append from being undone is not tried again`() throws {
+        let files = FailingFiles(.noSpace) {
+            switch $0 {
+            case .write(let path, _, _), .truncate(let path, _): path.hasSuffix(".log")
+            default: false
+            }
+        }
+        let owner = try log.open(FileSystem(observer: files))
+        let partition = try owner.partition(TestLog.name)
+        try partition.append("a")
+        files.turn(on: true)
+        let first = #expect(throws: LogError.self) { try partition.append("b") }
+        #expect(first?.isRetriable == false && first?.message.contains("start again") == true)
+        files.turn(on: false)
+        let second = #expect(throws: LogError.self) { try partition.append("c") }
+        #expect(second?.isRetriable == false)
+        #expect(try partition.values() == ["a"], "reads go on")
+        #expect(throws: LogError.self) { try owner.close() }
+    }
 }

@@ -263,4 +263,27 @@ struct PartitionRecoveryTests {
         try writeFile(epochsPath(log), Array("1\n1\n0 0\n".utf8))
         #expect(log.refusal()?.code == .newerFormat)
     }
+
+    @Test func `an index file that goes or is cut while the log is open is written as a whole`()
+        throws
+    {
+        func index(_ spoil: (String) throws -> Void) throws -> [UInt8] {
+            let log = try TestLog()
+            try log.alter([("index.interval.bytes", "100")])
+            let path = log.partitionDirectory + "/00000000000000000000.index"
+            try log.withPartition { partition in
+                for number in 0..<20 {
+                    try partition.append("\(number)")
+                    guard number == 9 else { continue }
+                    try partition.checkpoint()
+                    try spoil(path)
+                }
+            }
+            return try readFile(path)
+        }
+        let whole = try index { _ in }
+        #expect(whole.count > 10)
+        #expect(try index { try FileManager.default.removeItem(atPath: $0) } == whole)
+        #expect(try index { try writeFile($0, Array(readFile($0).prefix(8))) } == whole)
+    }
 }

@@ -1,6 +1,7 @@
 // Appending, transactions and their fences.
 
 import StreamJobsLog
+import TestSupport
 import Testing
 
 struct PartitionTests {
@@ -156,5 +157,18 @@ struct PartitionTests {
         let partition = try log.observer()
         #expect(throws: LogError.self) { try partition.append("a") }
         #expect(throws: LogError.self) { try partition.flush() }
+    }
+
+    @Test func `bytes that are not one batch are not appended`() async throws {
+        let path = log.directory.path
+        await #expect(processExitsWith: .failure) { [path = path as String] in
+            let owner = try openOwner(path)
+            let partition = try owner.partition(TestLog.name)
+            let builder = BatchBuilder()
+            try builder.append("a")
+            var bytes = Array(builder.seal(producer: nil, isTransactional: false)) + [0]
+            _ = try bytes.withUnsafeMutableBytes { try partition.append($0) }
+        }
+        #expect(try log.withPartition { try $0.values() } == [])
     }
 }

@@ -250,6 +250,7 @@ struct ProducerTests {
             let changes: [(String, (inout ProducerSettings) -> Void)] = [
                 ("batch.size", { $0.batchBytes = 0 }), ("batch.size", { $0.batchBytes = .max }),
                 ("buffer.memory", { $0.bufferBytes = 1 }),
+                ("linger.ms", { $0.linger = .milliseconds(-1) }),
                 ("compression level", { $0.compressionLevel = 3 }),
                 (
                     "1 to 9",

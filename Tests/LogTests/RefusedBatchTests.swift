@@ -109,62 +109,79 @@ struct RefusedBatchTests {
 
     // MARK: Lingering
 
-    private func lingering(_ log: CommitLog) throws -> Producer {
-        try Producer(log, ProducerSettings(acks: .written, linger: .zero))
+    /// A producer that lingers, whose first record, of value 1 and without a key, has found the disk full.
+    private struct Lingering {
+        let disk = FailingFiles.segmentWrites(.noSpace)
+        let owner: CommitLog
+        let topic: Topic
+        let producer: Producer
+
+        init(_ log: TestLog) async throws {
+            owner = try log.open(FileSystem(observer: disk))
+            topic = try owner.topic("t")
+            producer = try Producer(owner, ProducerSettings(acks: .written, linger: .zero))
+            disk.turn(on: true)
+            try producer.send([1], key: nil, to: topic)
+            await disk.waitForFailure()
+        }
+
+        var partition: Partition { get throws { try owner.partition(TestLog.name) } }
     }
 
     @Test func `a failure that a lingering producer has got over is not told`() async throws {
-        let disk = FailingFiles.segmentWrites(.noSpace)
-        let owner = try log.open(FileSystem(observer: disk))
-        let topic = try owner.topic("t")
-        let producer = try lingering(owner)
-        disk.turn(on: true)
-        try producer.send([1], key: nil, to: topic)
-        await disk.waitForFailure()
-        disk.turn(on: false)
-        let partition = try owner.partition(TestLog.name)
+        let lingering = try await Lingering(log)
+        let (producer, partition) = (lingering.producer, try lingering.partition)
+        lingering.disk.turn(on: false)
         while partition.logEndOffset == .zero { await Task.yield() }
-        for _ in 0..<3 { try producer.send([2], key: nil, to: topic) }
+        for _ in 0..<3 { try producer.send([2], key: nil, to: lingering.topic) }
         try producer.flush()
         #expect(partition.logEndOffset == Offset(4))
     }
 
     @Test func `what a lingering producer still cannot write is told, and kept`() async throws {
-        let disk = FailingFiles.segmentWrites(.noSpace)
-        let owner = try log.open(FileSystem(observer: disk))
-        let topic = try owner.topic("t")
-        let producer = try lingering(owner)
-        disk.turn(on: true)
-        try producer.send([1], key: nil, to: topic)
-        await disk.waitForFailure()
+        let lingering = try await Lingering(log)
+        let producer = lingering.producer
         let error = #expect(throws: LogError.self) {
             // The failure is noted when the thread lets the producer go on, at the latest.
-            while true { try producer.send([2], key: nil, to: topic) }
+            while true { try producer.send([2], key: nil, to: lingering.topic) }
         }
         #expect(error?.code == .noSpace)
-        disk.turn(on: false)
+        lingering.disk.turn(on: false)
         try producer.flush()
-        #expect(try owner.partition(TestLog.name).entries().first?.value == [1])
+        #expect(try lingering.partition.entries().first?.value == [1])
         #expect(producer.droppedCount == 0)
     }
 
     @Test func `a batch that a lingering producer drops is told once`() async throws {
-        let disk = FailingFiles.segmentWrites(.noSpace)
-        let owner = try log.open(FileSystem(observer: disk))
-        let topic = try owner.topic("t")
-        let producer = try lingering(owner)
-        disk.turn(on: true)
-        try producer.send([1], key: nil, to: topic)
-        await disk.waitForFailure()
-        try compact(owner)
+        let lingering = try await Lingering(log)
+        let (producer, topic) = (lingering.producer, lingering.topic)
+        try compact(lingering.owner)
         while producer.droppedCount == 0 { await Task.yield() }
-        disk.turn(on: false)
+        lingering.disk.turn(on: false)
         let error = #expect(throws: LogError.self) { try producer.send([2], key: [1], to: topic) }
         #expect(
             error?.code == .invalidRecord && error?.message.contains("a record for t-0") == true)
         try producer.send([3], key: [1], to: topic)
         try producer.flush()
-        #expect(try owner.partition(TestLog.name).entries().map(\.value) == [[3]])
+        #expect(try lingering.partition.entries().map(\.value) == [[3]])
+    }
+
+    /// The time between the two is tried in small steps: the thread may be anywhere in its beginning.
+    @Test func `a lingering producer that is let go of at once takes its thread along`()
+        async throws
+    {
+        let owner = try log.open()
+        let settings = ProducerSettings(linger: .seconds(3600))
+        await Threads.run(1) { _ in
+            for step in 0..<6000 {
+                do {
+                    let producer = try Producer(owner, settings)
+                    let end = ContinuousClock.now + .nanoseconds(20 * (step % 3000))
+                    while ContinuousClock.now < end {}
+                    #expect(producer.writtenCount == 0)
+                } catch { Issue.record(error) }
+            }
+        }
     }
 
     // MARK: The background

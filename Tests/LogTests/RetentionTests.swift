@@ -2,6 +2,7 @@
 
 import Foundation
 import StreamJobsLog
+import Synchronization
 import TestSupport
 import Testing
 
@@ -222,5 +223,53 @@ struct RetentionTests {
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: image.path + "/t-0")
         #expect(!names.contains { $0.hasSuffix(".deleted") })
+    }
+
+    // MARK: Times
+
+    @Test func `a file whose time is beyond all others keeps nobody from its records`() throws {
+        let directory = try MemoryDirectory()
+        let name = TestLog.name
+        let log = try openOwner(directory.path)
+        try log.createTopic("t", partitions: 1)
+        try log.partition(name).append("a")
+        try log.close()
+        var times = [timespec(tv_sec: .max, tv_nsec: 0), timespec(tv_sec: .max, tv_nsec: 0)]
+        let path = directory.path + "/t-0/00000000000000000000.log"
+        #expect(utimensat(AT_FDCWD, path, &times, 0) == 0)
+        let again = try openOwner(directory.path)
+        #expect(try again.partition(name).values() == ["a"])
+    }
+
+    /// Calls `body` once, before a segment is read.
+    private final class BeforeReading: FileSystemObserver {
+        private let body = Mutex<(@Sendable () throws -> Void)?>(nil)
+
+        func arm(_ body: @escaping @Sendable () throws -> Void) {
+            self.body.withLock { $0 = body }
+        }
+
+        func willPerform(_ operation: FileOperation) throws {
+            guard case .read(let path, _) = operation, path.hasSuffix(".log") else { return }
+            let body = body.withLock { armed in
+                defer { armed = nil }
+                return armed
+            }
+            try body?()
+        }
+    }
+
+    @Test func `a time is looked for in what is left where records go meanwhile`() throws {
+        let log = try TestLog()
+        // So that reading begins with the first record, and takes more than one look at the file.
+        try log.alter([("index.interval.bytes", "2000000000")])
+        let value = String(repeating: "x", count: 600_000)
+        let observer = BeforeReading()
+        let owner = try log.open(FileSystem(observer: observer))
+        let partition = try owner.partition(TestLog.name)
+        for time in 0..<5 { try partition.put("k", value, at: Int64(time)) }
+        observer.arm { try owner.deleteRecords(of: TestLog.name, before: Offset(4)) }
+        #expect(try partition.offset(atOrAfter: Timestamp(milliseconds: 4)) == Offset(4))
+        try owner.close()
     }
 }

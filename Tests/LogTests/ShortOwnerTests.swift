@@ -13,6 +13,8 @@ struct ShortOwnerTests {
     private func produce(closingWork: Duration? = nil) throws {
         var options = LogOptions()
         options.segmentBytes = 3000
+        // All that is done is done by closing.
+        options.maintenanceInterval = .seconds(3600)
         if let closingWork { options.closingWork = closingWork }
         let owner = try CommitLog.open(log.directory.path, as: .owner, options)
         let partition = try owner.partition(TestLog.name)

@@ -55,6 +55,38 @@ struct TopicCatalogTests {
         }
     }
 
+    // MARK: Settings
+
+    @Test func `settings that the catalogue could not give back are refused`() throws {
+        try withOwner { log throws in
+            let changes: [(inout TopicSettings) -> Void] = [
+                { $0.segmentBytes = 100 }, { $0.batchBytesMax = 0 },
+                { $0.retention = .seconds(-5) },
+                { $0.cleanableRatioMin = .nan }, { $0.cleanupPolicy = [] },
+            ]
+            for (number, change) in changes.enumerated() {
+                var changed = TopicSettings()
+                change(&changed)
+                let settings = changed
+                let error = #expect(throws: LogError.self, "\(number)") {
+                    try log.createTopic("t", partitions: 1, settings: settings)
+                }
+                #expect(error?.code == .invalidArgument)
+            }
+        }
+        try withOwner { log throws in #expect(log.topics.isEmpty) }
+    }
+
+    @Test func `settings are from the beginning as they are after a reopen`() throws {
+        var settings = TopicSettings()
+        settings.retention = .microseconds(1500)
+        let made = try withOwner {
+            try $0.createTopic("t", partitions: 1, settings: settings).settings
+        }
+        #expect(made.retention == .milliseconds(1))
+        try withOwner { log throws in #expect(try log.topic("t").settings == made) }
+    }
+
     @Test(arguments: [0, -1, 10_001])
     func `an impossible number of partitions is refused`(count: Int) throws {
         try withOwner { log throws in

@@ -230,9 +230,7 @@ struct TopicSettingsInForceTests {
         }
     }
 
-    @Test func `of a batch that readers would not decompress compaction leaves what it does of others`()
-        throws
-    {
+    @Test func `a batch that readers would not decompress is compacted like others`() throws {
         let log = try TestLog.compacted()
         try log.alter([("max.message.bytes", "200000000")])
         try log.withPartition { partition throws in

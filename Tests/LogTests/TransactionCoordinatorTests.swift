@@ -124,6 +124,8 @@ struct TransactionCoordinatorTests {
         let next = try coordinator.end("a", last, with: .commit)
         #expect(next.id != last.id && next.epoch == 0)
         #expect(try coordinator.end("a", last, with: .commit) == next)
+        let earlier = ProducerStamp(id: last.id, epoch: 3)
+        #expect(code { _ = try coordinator.end("a", earlier, with: .commit) } == .producerFenced)
         #expect(try log.partition(name("orders")).epoch(of: last.id) == .max)
         _ = try coordinator.addPartitions([name("orders")], to: "a", next)
         try log.partition(name("orders")).append("next", producer: next)
@@ -172,6 +174,23 @@ struct TransactionCoordinatorTests {
         try TransactionTopic.append(metadata, to: partition)
         try log.close()
         #expect(try test.openCount(in: test.open()) == 0)
+    }
+
+    @Test(arguments: [Int64.min, .max])
+    func `a beginning that no clock has shown is no trap`(milliseconds: Int64) throws {
+        let stamp = try begin("a", in: [name("orders")])
+        var metadata = try state("a")
+        metadata.start = Timestamp(milliseconds: milliseconds)
+        let topic = try log.topic(TransactionTopic.name)
+        let partition = TransactionRecords.partition(
+            of: "a", partitionCount: topic.partitionCount)
+        try TransactionTopic.append(
+            metadata, to: try log.partition(TopicPartition(topic.name, partition)))
+        try log.close()
+        let reopened = try test.open()
+        let description = try reopened.transactions.describe("a")
+        #expect(description.state == .ongoing && description.producer == stamp)
+        #expect(description.age(at: .distantPast) ?? .zero == .zero)
     }
 
     @Test func `a transaction whose Ongoing record was lost is known by its partitions`() throws {

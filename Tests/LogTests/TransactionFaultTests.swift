@@ -92,6 +92,19 @@ struct TransactionFaultTests {
         #expect(try test.openCount(in: log) == 0)
     }
 
+    @Test func `a transaction whose abort has failed is not committed any more`() throws {
+        try producer.begin()
+        // As much as is written before the commit.
+        for _ in 0..<2 { try producer.send([UInt8](repeating: 1, count: 600_000), to: "orders") }
+        faults.fail { if case .state(.prepareAbort) = $0 { .noSpace } else { nil } }
+        #expect(code { try producer.abort() } == .noSpace)
+        faults.stop()
+        #expect(code { try producer.send("late", to: "orders") } == .invalidTransactionState)
+        #expect(code { try producer.commit() } == .invalidTransactionState)
+        try publish("2")
+        #expect(try test.values(in: log) == ["2", "2"])
+    }
+
     @Test func `a partition that cannot be flushed aborts the commit`() throws {
         faults.fail { step in
             if case .flush(let partition) = step, partition.topic == "events" { .io } else { nil }

@@ -2,6 +2,7 @@
 
 import Foundation
 import StreamJobsLog
+import Synchronization
 import TestSupport
 import Testing
 
@@ -129,6 +130,27 @@ struct VerificationTests {
         #expect(try damages().isEmpty)
     }
 
+    /// Flips `bits` of one byte after the other, and puts the file back: the verification must name the file.
+    /// - Parameter version: Where a version may stand, which is a claim of its own.
+    private func expectFound(
+        _ bits: UInt8, at positions: some Sequence<Int>, of path: String, version: Range<Int>
+    ) throws {
+        let good = try readFile(path)
+        for position in positions {
+            var bad = good
+            bad[position] ^= bits
+            try writeFile(path, bad)
+            do {
+                let found = try damages()
+                #expect(found.first?.path == path, "byte \(position) of \(path): \(found)")
+            } catch let error as LogError {
+                let isNewer = error.code == .newerFormat && version.contains(position)
+                #expect(isNewer, "byte \(position) of \(path): \(error)")
+            }
+        }
+        try writeFile(path, good)
+    }
+
     @Test func `every flipped byte of what is kept beside the segments is found`() throws {
         try log.withOwner { owner, partition in
             try owner.alterTopic("t", [("index.interval.bytes", "100")])
@@ -141,19 +163,7 @@ struct VerificationTests {
         for name in names {
             let path = log.directory.path + name
             let good = try readFile(path)
-            for position in good.indices {
-                var bad = good
-                bad[position] ^= 0x01
-                try writeFile(path, bad)
-                // A version is a claim of its own.
-                do {
-                    let found = try damages()
-                    #expect(found.first?.path == path, "byte \(position) of \(name): \(found)")
-                } catch let error as LogError {
-                    #expect(error.code == .newerFormat, "byte \(position) of \(name)")
-                }
-            }
-            try writeFile(path, good)
+            try expectFound(0x01, at: good.indices, of: path, version: good.indices)
             guard name != "/topics" else { continue }
             try FileManager.default.removeItem(atPath: path)
             let isEmpty = good.isEmpty
@@ -222,13 +232,18 @@ struct VerificationTests {
         #expect(try damages().isEmpty)
     }
 
-    @Test func `a recovery point is missed when neither of its copies is right`() throws {
-        for _ in 0..<3 {
-            try log.withPartition { partition in
+    /// Opens the log so often, and each time flushes a value.
+    private func flushValues(_ count: Int, isClean: Bool = true) throws {
+        for _ in 0..<count {
+            try log.withPartition(isClean: isClean) { partition in
                 try partition.append("value")
                 try partition.flush()
             }
         }
+    }
+
+    @Test func `a recovery point is missed when neither of its copies is right`() throws {
+        try flushValues(3)
         let path = log.directory.path + "/recovery-points"
         var bytes = try readFile(path)
         bytes[4096 + 30] ^= 1
@@ -244,12 +259,7 @@ struct VerificationTests {
     @Test func `every flipped byte of a recovery point and of the note of a clean stop is found`()
         throws
     {
-        for _ in 0..<3 {
-            try log.withPartition { partition in
-                try partition.append("value")
-                try partition.flush()
-            }
-        }
+        try flushValues(3)
         let page = 4096
         let slots = [page, 2 * page, 2 * page - 64, 3 * page - 64].flatMap { $0..<$0 + 64 }
         for (name, positions) in [
@@ -258,18 +268,7 @@ struct VerificationTests {
         ] {
             let path = log.directory.path + name
             let good = try readFile(path)
-            for position in positions {
-                var bad = good
-                bad[position] ^= 0x04
-                try writeFile(path, bad)
-                do {
-                    let found = try damages()
-                    #expect(found.first?.path == path, "byte \(position) of \(name): \(found)")
-                } catch let error as LogError {
-                    // A version is a claim of its own.
-                    #expect(error.code == .newerFormat && (8..<12).contains(position))
-                }
-            }
+            try expectFound(0x04, at: positions, of: path, version: 8..<12)
             for count in [0, 1, good.count - 1] where name != "/clean-shutdown" || count < 2 {
                 try writeFile(path, Array(good.prefix(count)))
                 #expect(try damages().first?.path == path, "\(count) bytes of \(name)")
@@ -282,12 +281,7 @@ struct VerificationTests {
     }
 
     @Test func `a copy of a recovery point that a crash has torn is noted`() throws {
-        for _ in 0..<2 {
-            try log.withPartition(isClean: false) { partition in
-                try partition.append("value")
-                try partition.flush()
-            }
-        }
+        try flushValues(2, isClean: false)
         let path = log.directory.path + "/recovery-points"
         var bytes = try readFile(path)
         bytes[4096 + 30] ^= 1
@@ -348,5 +342,73 @@ struct VerificationTests {
         } throws: {
             ($0 as? LogError)?.code == .noSuchDirectory
         }
+    }
+
+    @Test func `the largest offset delta is held against the count of records`() throws {
+        try log.withPartition { try $0.append("one") }
+        var batch = try readFile(try log.segments[0])
+        batch.replaceSubrange(23..<27, with: [0x7f, 0xff, 0xff, 0xff])
+        mendChecksum(&batch)
+        try batch.withUnsafeBytes { bytes in
+            let header = try BatchHeader(bytes)
+            #expect(throws: MalformedBatch.self) {
+                try BatchVerification().verify(bytes, header, mayHaveGaps: false)
+            }
+        }
+    }
+
+    @Test func `a file that is named after an offset that cannot be is no segment`() throws {
+        try log.withPartition { try $0.append("one") }
+        let path = log.directory.path + "/t-0/09223372036854775807"
+        let files = FileManager.default
+        try files.copyItem(atPath: try log.segments[0], toPath: path + ".log")
+        let entry = Data([0, 0, 0, 1, 0, 0, 0, 0])
+        #expect(files.createFile(atPath: path + ".index", contents: entry))
+        #expect(try damages().isEmpty)
+        let error = #expect(throws: LogError.self) { try LogFile(path + ".index").offsetEntries() }
+        #expect(error?.code == .invalidArgument)
+    }
+
+    @Test func `a record of the log's own topics of a later version is not passed over`() throws {
+        try log.withOwner { owner, _ in
+            try owner.createTopic(TransactionTopic.name, partitions: 1, isInternal: true)
+            let name = TopicPartition(TransactionTopic.name, PartitionID(0))
+            let batch = BatchBuilder()
+            try batch.append(
+                key: TransactionRecords.key("a"), value: [0x7f, 0xff],
+                timestamp: Timestamp(milliseconds: 0))
+            try withExtendedLifetime(batch) { _ = try owner.partition(name).append(batch.seal()) }
+        }
+        let error = #expect(throws: LogError.self) { _ = try verify() }
+        #expect(error?.code == .newerFormat)
+    }
+
+    /// Makes a file beside a segment when that is first read, as an owner might.
+    private final class Neighbour: FileSystemObserver {
+        private let isMade = Atomic<Bool>(false)
+
+        func willPerform(_ operation: FileOperation) throws {
+            guard case .read(let path, _) = operation, path.hasSuffix(".log"),
+                !isMade.exchange(true, ordering: .sequentiallyConsistent)
+            else { return }
+            try Data().write(to: URL(filePath: path + ".note"))
+        }
+    }
+
+    @Test func `a partition that changes is looked at again, though a file of them all is damaged`()
+        throws
+    {
+        try log.withPartition { try fill($0) }
+        let segment = try log.segments[1]
+        for path in [segment, log.directory.path + "/recovery-points"] {
+            var bytes = try readFile(path)
+            bytes[3] ^= 0xff
+            try writeFile(path, bytes)
+        }
+        var found: [LogFinding] = []
+        var verifier = LogVerifier(
+            log.directory.path, files: FileSystem(observer: Neighbour()))
+        _ = try verifier.verify { if $0.kind == .damage { found.append($0) } }
+        #expect(found.map(\.path).prefix(2) == [log.directory.path + "/recovery-points", segment])
     }
 }

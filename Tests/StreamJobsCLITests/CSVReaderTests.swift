@@ -96,6 +96,11 @@ struct CSVReaderTests {
         #expect(problem(text.utf8).contains("line 2: the row is longer than 4 MiB"))
     }
 
+    @Test func `a row of commas alone does not fill the memory`() {
+        let text = "a\n" + String(repeating: ",", count: Limits.rowBytesMax + 1)
+        #expect(problem(text.utf8).contains("line 2: the row is longer than 4 MiB"))
+    }
+
     @Test func `any table comes back as it was written, in pieces of any size`() throws {
         var generator = SeededGenerator.seeded()
         for _ in 0..<300 {

@@ -114,15 +114,16 @@ struct GroupsCommandTests {
             jobrunner groups delete-offsets g --topic t
             jobrunner groups describe g
             jobrunner consume t --group g --from-beginning --until-end | wc -l
-            jobrunner groups delete g --json
+            jobrunner groups delete g g --json
             jobrunner groups list
             """)
         #expect(
             shell.lines == [
                 "forgot the offset of t-0", "g  Empty, 0 members",
                 "  topic  partition  offset  end  lag  member", "10",
-                #"{"group":"g","deleted":true}"#,
+                #"{"group":"g","deleted":true}"#, #"{"group":"g","deleted":true}"#,
             ])
+        #expect(shell.status == 0 && shell.errors == "")
     }
 
     @Test(
@@ -133,7 +134,6 @@ struct GroupsCommandTests {
             ("groups describe g --all-groups", 64, "error: --all-groups is all of them"),
             ("groups reset-offsets --to-latest", 64, "error: name the group once: as the first"),
             ("groups delete-offsets g --group g --topic t", 64, "error: name the group once: "),
-            ("groups describe none", 66, "error: there is no consumer group 'none'"),
             ("groups delete g none", 66, "error: there is no consumer group 'none'"),
             (
                 "groups reset-offsets none --to-earliest", 66,
@@ -148,7 +148,6 @@ struct GroupsCommandTests {
             ("groups reset-offsets g --to-earliest --topic t:x", 64, "error: the value 't:x' is"),
             ("groups reset-offsets g --by-duration P5M", 64, "error: the value 'P5M' is invalid"),
             ("consume t --group g --offset 5", 64, "error: --group chooses offsets and partitions"),
-            ("transactions describe x", 66, "error: there is no transactional id 'x'"),
             ("transactions abort x", 66, "error: "),
             ("transactions abort", 64, "error: give a transactional id or --producer-id"),
         ])
@@ -160,9 +159,7 @@ struct GroupsCommandTests {
             jobrunner groups describe g --json | grep -c '"offset":10,'
             exit $status
             """)
-        #expect(shell.status == status && shell.lines == ["1"])
-        #expect(shell.errors.hasPrefix(sentence), "\(shell.errors)")
-        #expect(shell.errors.split(separator: "\n").count == 1)
+        shell.expectRefusal(status, sentence, output: ["1"])
     }
 
     @Test func `groups are looked at while another process owns the directory`() async throws {

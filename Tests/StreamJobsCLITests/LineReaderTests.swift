@@ -62,11 +62,10 @@ struct LineReaderTests {
     }
 
     private func split(_ line: String, separator: String?) throws -> [String?] {
-        let (key, value) = try LineSource(Pieces(""), keySeparator: separator)
-            .split(ArraySlice(line.utf8), number: 7)
-        return [
-            key.map { String(decoding: $0, as: UTF8.self) }, String(decoding: value, as: UTF8.self),
-        ]
+        var format = LineFormat()
+        format.keySeparator = separator.map(LineFormat.bytes)
+        let record = try LineSource(Pieces(""), format).record(ArraySlice(line.utf8), number: 7)
+        return [record.key, record.value].map { $0.map { String(decoding: $0, as: UTF8.self) } }
     }
 
     @Test(

@@ -10,13 +10,19 @@ struct RecordOptionTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
+    /// A topic of two partitions, then `script`. Lines that sum up what was sent are left out.
     private func run(_ script: String) async throws -> Shell {
-        try await Shell.run(
+        let shell = try await Shell.run(
             """
-            exec 2> >(grep -v ' records\\? to ' >&2)
             jobrunner topics create t --partitions 2 > created
             \(script)
             """, in: directory)
+        let errors = shell.errors.split(separator: "\n").filter {
+            !$0.contains(" records to ") && !$0.contains(" record to ")
+        }
+        return Shell(
+            status: shell.status, output: shell.output,
+            errors: errors.map { $0 + "\n" }.joined())
     }
 
     @Test func `headers, keys and nulls go through produce and consume as they are`() async throws {
@@ -180,10 +186,7 @@ struct RecordOptionTests {
             ("produce t --property parse=1", 64, "error: 'parse=1' is no property"),
         ])
     func refusals(_ arguments: String, _ status: Int32, _ sentence: String) async throws {
-        let shell = try await run("jobrunner \(arguments)")
-        #expect(shell.status == status && shell.output == "")
-        #expect(shell.errors.hasPrefix(sentence), "\(shell.errors)")
-        #expect(shell.errors.split(separator: "\n").count == 1)
+        try await run("jobrunner \(arguments)").expectRefusal(status, sentence)
     }
 
     @Test(

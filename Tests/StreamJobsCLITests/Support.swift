@@ -3,6 +3,7 @@
 
 import Foundation
 import TestSupport
+import Testing
 
 /// What a shell script, run in a temporary directory, has printed and ended with.
 struct Shell {
@@ -11,6 +12,16 @@ struct Shell {
     let errors: String
 
     var lines: [String] { output.split(separator: "\n").map(String.init) }
+
+    /// What every refusal is: an exit code, and one sentence alone on standard error that begins with this.
+    func expectRefusal(
+        _ status: Int32, _ sentence: String, output: [String] = [],
+        at location: SourceLocation = #_sourceLocation
+    ) {
+        #expect(self.status == status && lines == output, sourceLocation: location)
+        #expect(errors.hasPrefix(sentence), "\(errors)", sourceLocation: location)
+        #expect(errors.split(separator: "\n").count == 1, sourceLocation: location)
+    }
 
     struct NotBuilt: Error, CustomStringConvertible {
         let description = "there is no jobrunner above the test program; build it first"

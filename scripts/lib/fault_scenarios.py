@@ -72,7 +72,9 @@ def compare(found, needed, allowed, what):
 
 def written_count(run, sent):
     """How many of the records sent an error says are written."""
-    partly = re.search(r"only (\d+) of the \d+ records? before it", run.sentence)
+    partly = re.search(r"only (\d+) of the \d+ records? before it", run.sentence) or re.search(
+        r"the (\d+) records of the transactions before it are written", run.sentence
+    )
     wholly = re.search(r"(?<!none of )the (\d+) records? before it (?:is|are) written", run.sentence)
     return sent if run.code == 0 else int((partly or wholly or ["", 0])[1])
 
@@ -120,6 +122,9 @@ class Transactions:
         added = len(set(found) & set(ADDED))
         if added % TRANSACTION or not set(ADDED[:added]) <= set(found):
             raise Failure(f"transactions are seen in part: {added} records")
+        # Whoever is told that records are not written sends them again.
+        if re.search(r"records? before it", run.sentence) and added != count:
+            raise Failure(f"{added} records are seen, and it was said: {run.sentence}")
         if in_topic(data, "t")[1]:
             raise Failure("a transaction is still open")
 

@@ -1,5 +1,5 @@
 // What the C library has for Linux only and the Glibc module leaves out: fallocate, sync_file_range, and
-// the futex system call, which is variadic.
+// the futex system call, which is variadic; and an instruction that Swift has no word for.
 
 #include <linux/futex.h>
 #include <stdint.h>
@@ -22,3 +22,6 @@ static inline void streamjobs_futex_wait(const void *word, uint32_t expected) {
 static inline void streamjobs_futex_wake(const void *word, int32_t count) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, (void *)0, (void *)0, 0);
 }
+
+/// Begins to bring what lies at an address into the processor's cache.
+static inline void streamjobs_prefetch(const void *address) { __builtin_prefetch(address); }

@@ -3,27 +3,12 @@
 import Glibc
 
 extension RawSpan {
-    /// Less than, equal to or greater than 0, as these bytes come before, are, or come after others
-    /// in LMDB's order: byte by byte without sign, a prefix first.
-    func order(against other: RawSpan) -> Int {
-        withUnsafeBytes { mine in
-            other.withUnsafeBytes { theirs in
-                compareBytes(mine, theirs)
-            }
-        }
-    }
-
     /// A copy.
     var copied: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
 }
 
-extension [UInt8] {
-    func order(against other: RawSpan) -> Int { span.bytes.order(against: other) }
-
-    func order(against other: [UInt8]) -> Int { span.bytes.order(against: other.span.bytes) }
-}
-
-/// Less than, equal to or greater than 0, in LMDB's order.
+/// Less than, equal to or greater than 0, as these bytes come before, are, or come after others in
+/// LMDB's order: byte by byte without sign, a prefix first.
 @inline(__always)
 func compareBytes(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Int {
     let common = min(one.count, other.count)

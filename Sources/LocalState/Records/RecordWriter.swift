@@ -1,130 +1,126 @@
-// Encodes the writes of one table for one commit. Keys are given in ascending order of full keys;
-// what comes out ascends by stored keys. Buckets are read, changed and written whole.
+// Writes the entries of one table within the transaction of one commit, as they come: nothing of it is
+// kept in memory but the entry at hand. Keys in ascending order are the cheap way, any order is right.
+// An entry comes in one buffer: the full key, the kind, the payload.
 
-/// Encodes the writes of one table for one commit.
-struct RecordWriter {
+/// Writes the entries of one table in a transaction.
+@usableFromInline
+package final class RecordWriter {
     private let table: RecordTable
-    private var output: WriteBatch.DatabaseWrites
-    /// Changes of entries whose keys are cut, by stored key; nil deletes.
-    private var cutChanges: [[UInt8]: [(fullKey: [UInt8], entry: StoredValue.BucketEntry?)]] = [:]
+    private let transaction: LMDBEnvironment.Transaction
+    private let cursor: LMDBCursor
+    private var bucket: [RawEntry] = []
+    private var bucketBytes: [UInt8] = []
 
-    init(table: RecordTable, count: Int) {
+    init(_ table: RecordTable, _ transaction: LMDBEnvironment.Transaction) throws {
         self.table = table
-        output = WriteBatch.DatabaseWrites(database: table.database)
-        output.writes.reserveCapacity(count)
+        self.transaction = transaction
+        cursor = try transaction.makeCursor(table.database)
     }
 
-    /// Writes or deletes an entry: `encode` appends its payload, or says that there is none. An
-    /// entry that is deleted need not exist.
-    mutating func add(
-        _ fullKey: RawSpan, encode: (inout [UInt8]) throws -> EncodedValue
-    ) throws {
-        guard !KeyEncoding.isCut(fullKeyCount: fullKey.byteCount) else {
-            return try addCut(fullKey, encode: encode)
+    /// To be called before the transaction ends, whatever its end.
+    func close() { cursor.close() }
+
+    /// Writes an entry: `buffer` holds the full key, the kind and the payload; the checksum is put
+    /// behind them.
+    @usableFromInline
+    func put(_ buffer: inout [UInt8], keyCount: Int) throws {
+        let payloadCount = buffer.count - keyCount - StoredValue.kindBytes
+        guard max(payloadCount, keyCount) <= Limits.recordBytesMax else {
+            throw tooLarge(buffer[..<keyCount], max(payloadCount, keyCount))
         }
-        let start = output.bytes.count
-        fullKey.withUnsafeBytes { output.bytes.append(contentsOf: $0) }
-        let valueStart = beginValue()
-        let kindPosition = output.bytes.count
-        output.bytes.append(ValueKind.value.rawValue)
-        let payloadStart = output.bytes.count
-        let encoded = try encode(&output.bytes)
-        precondition(output.bytes.count >= payloadStart, "a serde removed bytes from its buffer")
-        switch encoded {
-        case .bytes: break
-        case .null: output.bytes[kindPosition] = ValueKind.null.rawValue
-        case .none:
-            output.bytes.removeSubrange(valueStart...)
-            output.writes.append(
-                WriteBatch.Write(keyStart: start, valueStart: valueStart, valueEnd: nil))
-            return
+        guard !KeyEncoding.isCut(fullKeyCount: keyCount) else {
+            return try changeBucket(buffer, keyCount: keyCount, isDeleted: false)
         }
-        try check(fullKey, byteCount: output.bytes.count - payloadStart)
-        endValue(keyStart: start, valueStart: valueStart)
+        StoredValue.seal(&buffer)
+        try buffer.withUnsafeBytes { bytes in
+            let code = cursor.put(
+                key: UnsafeRawBufferPointer(rebasing: bytes[..<keyCount]),
+                value: UnsafeRawBufferPointer(rebasing: bytes[keyCount...]))
+            guard code == 0 else { throw transaction.failure(code) }
+        }
     }
 
-    private mutating func addCut(
-        _ fullKey: RawSpan, encode: (inout [UInt8]) throws -> EncodedValue
-    ) throws {
-        let storedKey = fullKey.withUnsafeBytes { KeyEncoding.cut($0) }
-        let key = fullKey.copied
-        var payload: [UInt8] = []
-        let kind: ValueKind
-        switch try encode(&payload) {
-        case .bytes: kind = .value
-        case .null: kind = .null
-        case .none:
-            cutChanges[storedKey, default: []].append((key, nil))
-            return
+    /// Deletes the entry of a full key, if there is one.
+    @usableFromInline
+    func delete(_ fullKey: [UInt8]) throws {
+        guard !KeyEncoding.isCut(fullKeyCount: fullKey.count) else {
+            return try changeBucket(fullKey, keyCount: fullKey.count, isDeleted: true)
         }
-        try check(fullKey, byteCount: max(payload.count, key.count))
-        let entry = StoredValue.BucketEntry(fullKey: key, kind: kind, payload: payload)
-        cutChanges[storedKey, default: []].append((key, entry))
+        let code = fullKey.withUnsafeBytes { cursor.delete(key: $0) }
+        guard code == 0 else { throw transaction.failure(code) }
     }
 
-    /// All writes, ascending by stored key.
-    consuming func finish() throws -> WriteBatch.DatabaseWrites {
-        if !cutChanges.isEmpty {
-            try writeBuckets()
-            let bytes = output.bytes
-            output.writes.sort { one, other in
-                let oneKey = bytes.span.bytes.extracting(one.keyStart..<one.valueStart)
-                let otherKey = bytes.span.bytes.extracting(other.keyStart..<other.valueStart)
-                return oneKey.order(against: otherKey) < 0
+    /// The entry of a full key as this transaction sees it, or nil; its bytes end with the next write.
+    @usableFromInline
+    func find(_ fullKey: UnsafeRawBufferPointer) throws -> RawEntry? {
+        guard KeyEncoding.isCut(fullKeyCount: fullKey.count) else {
+            guard try cursor.find(fullKey) else { return nil }
+            guard let entry = StoredValue.entry(key: cursor.key, value: cursor.value) else {
+                throw table.corrupted(fullKey)
+            }
+            return entry
+        }
+        let storedKey = KeyEncoding.cut(fullKey)
+        try storedKey.withUnsafeBytes { try readBucket($0) }
+        return bucket.first { compareBytes($0.fullKey, fullKey) == 0 }
+    }
+
+    private func readBucket(_ storedKey: UnsafeRawBufferPointer) throws {
+        bucket.removeAll(keepingCapacity: true)
+        guard try cursor.find(storedKey) else { return }
+        guard StoredValue.appendBucket(key: cursor.key, value: cursor.value, to: &bucket) else {
+            throw table.corrupted(storedKey)
+        }
+    }
+
+    /// Reads the entries that share the stored key, and writes them with one changed.
+    private func changeBucket(_ buffer: [UInt8], keyCount: Int, isDeleted: Bool) throws {
+        try buffer.withUnsafeBytes { bytes in
+            let fullKey = UnsafeRawBufferPointer(rebasing: bytes[..<keyCount])
+            let storedKey = KeyEncoding.cut(fullKey)
+            try storedKey.withUnsafeBytes { try readBucket($0) }
+            bucket.removeAll { compareBytes($0.fullKey, fullKey) == 0 }
+            if !isDeleted {
+                guard let kind = ValueKind(rawValue: bytes[keyCount]) else {
+                    preconditionFailure("a kind stands behind the key")
+                }
+                let payload = UnsafeRawBufferPointer(rebasing: bytes[(keyCount + 1)...])
+                let entry = RawEntry(key: fullKey, kind: kind, payload: payload)
+                let place = bucket.firstIndex { compareBytes($0.fullKey, fullKey) > 0 }
+                bucket.insert(entry, at: place ?? bucket.count)
+            }
+            // Copied before the tree is changed, where the entries lie.
+            bucketBytes.removeAll(keepingCapacity: true)
+            bucketBytes.append(contentsOf: storedKey)
+            for entry in bucket {
+                StoredValue.appendBucketEntry(
+                    fullKey: entry.fullKey, kind: entry.kind, payload: entry.payload,
+                    to: &bucketBytes)
+            }
+            try writeBucket(storedKey)
+        }
+    }
+
+    private func writeBucket(_ storedKey: [UInt8]) throws {
+        let code: Int32
+        if bucket.isEmpty {
+            code = storedKey.withUnsafeBytes { cursor.delete(key: $0) }
+        } else {
+            StoredValue.seal(&bucketBytes)
+            code = bucketBytes.withUnsafeBytes { bytes in
+                cursor.put(
+                    key: UnsafeRawBufferPointer(rebasing: bytes[..<storedKey.count]),
+                    value: UnsafeRawBufferPointer(rebasing: bytes[storedKey.count...]))
             }
         }
-        return output
+        guard code == 0 else { throw transaction.failure(code) }
     }
 
-    private mutating func writeBuckets() throws {
-        for (storedKey, changes) in cutChanges {
-            var bucket = try table.bucket(storedKey)
-            for (fullKey, entry) in changes {
-                bucket.removeAll { $0.fullKey == fullKey }
-                if let entry { bucket.append(entry) }
-            }
-            bucket.sort { $0.fullKey.order(against: $1.fullKey) < 0 }
-            let start = output.bytes.count
-            output.bytes.append(contentsOf: storedKey)
-            guard !bucket.isEmpty else {
-                output.writes.append(
-                    WriteBatch.Write(keyStart: start, valueStart: output.bytes.count, valueEnd: nil)
-                )
-                continue
-            }
-            let valueStart = beginValue()
-            for entry in bucket { StoredValue.append(entry, to: &output.bytes) }
-            endValue(keyStart: start, valueStart: valueStart)
-        }
-    }
-
-    private mutating func beginValue() -> Int {
-        let start = output.bytes.count
-        withUnsafeBytes(of: UInt32(0)) { output.bytes.append(contentsOf: $0) }
-        return start
-    }
-
-    private mutating func endValue(keyStart: Int, valueStart: Int) {
-        let end = output.bytes.count
-        output.bytes.withUnsafeMutableBytes { bytes in
-            let body = valueStart + StoredValue.checksumBytes
-            let checksum = StoredValue.checksum(
-                key: UnsafeRawBufferPointer(rebasing: bytes[keyStart..<valueStart]),
-                body: UnsafeRawBufferPointer(rebasing: bytes[body..<end]))
-            bytes.storeBytes(
-                of: checksum.littleEndian, toByteOffset: valueStart, as: UInt32.self)
-        }
-        output.writes.append(
-            WriteBatch.Write(keyStart: keyStart, valueStart: valueStart, valueEnd: end))
-    }
-
-    private func check(_ fullKey: RawSpan, byteCount: Int) throws {
-        guard byteCount <= Limits.recordBytesMax else {
-            let key = fullKey.copied.dropFirst(Limits.keyPrefixBytes)
-            throw StateError(
-                .tooLarge,
-                "\(table.label): the entry of key \(describeBytes(key)) has \(byteCount) bytes; "
-                    + "at most \(Limits.recordBytesMax) fit. Keep it in several entries.")
-        }
+    private func tooLarge(_ fullKey: ArraySlice<UInt8>, _ byteCount: Int) -> StateError {
+        let key = fullKey.dropFirst(Limits.keyPrefixBytes)
+        return StateError(
+            .tooLarge,
+            "\(table.label): the entry of key \(describeBytes(key)) has \(byteCount) bytes; "
+                + "at most \(Limits.recordBytesMax) fit. Keep it in several entries.")
     }
 }

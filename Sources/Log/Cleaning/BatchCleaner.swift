@@ -163,7 +163,7 @@ final class BatchCleaner {
         let isTooLarge =
             byteCount - BatchHeader.byteCount > Limits.decompressedBatchBytesMax
         // Neither markers nor what readers would not decompress.
-        let codec = header.isControl || isTooLarge ? .none : try topicCodec ?? header.codec
+        let codec = header.isControl || isTooLarge ? .none : try topicCodec ?? header.compression
         let (start, wholeCount) = try compress(byteCount, with: codec)
         copyHeader(header, batch, codec, horizon: horizon, latest: latest, to: start)
         return .replace(Self.finish(start, byteCount: wholeCount, recordsCount: count))

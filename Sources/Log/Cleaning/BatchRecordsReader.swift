@@ -2,19 +2,6 @@
 
 import StreamJobsCompression
 
-extension BatchHeader {
-    /// Throws for the number of a codec that this version does not know.
-    var codec: CompressionCodec {
-        get throws(MalformedBatch) {
-            let number = UInt8(attributes.rawValue & 0b111)
-            guard let codec = CompressionCodec(rawValue: number) else {
-                throw .field("compression \(number) is none that this version knows")
-            }
-            return codec
-        }
-    }
-}
-
 /// Keeps the memory and the codecs' contexts between calls; belongs to one thread.
 final class BatchRecordsReader {
     // Most logs have no compressed batches.
@@ -26,7 +13,7 @@ final class BatchRecordsReader {
     {
         let records = UnsafeRawBufferPointer(
             rebasing: batch[BatchHeader.byteCount..<header.batchByteCount])
-        let codec = try header.codec
+        let codec = try header.compression
         guard codec != .none, header.recordsCount > 0 else { return records }
         do {
             return try decompressor.decompress(

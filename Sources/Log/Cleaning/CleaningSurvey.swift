@@ -121,8 +121,8 @@ extension Segment {
     /// Calls `body` with each batch. Throws `corrupted` where one is damaged or missing.
     func scanCleanly(_ body: (BatchHeader, UnsafeRawBufferPointer) throws -> Void) throws {
         let end = try BatchScanner.scan(
-            try log(), from: 0, to: byteCount, nextOffset: baseOffset.rawValue, mayHaveGaps: true,
-            body)
+            try log(), from: 0, to: byteCount, nextOffset: baseOffset.rawValue,
+            endOffset: nextOffset.rawValue, mayHaveGaps: true, body)
         guard end.damage == nil, end.position == byteCount else {
             let damage = end.damage.map { "\($0)" } ?? "it ends there"
             throw LogError(

@@ -182,7 +182,7 @@ extension Partition {
             } catch let failure as LogError {
                 // What is in the directory is not known, until the next opening finishes it.
                 state.withLock { $0.failure = failure }
-                throw failure
+                throw failure.forGood
             }
         }
     }
@@ -214,16 +214,3 @@ extension Partition {
 
 /// What was to be compacted was removed meanwhile; the next pass sees what is left.
 package struct CompactionOvertaken: Error {}
-
-extension Segment {
-    /// The largest timestamp of the first batch; nil where it has none.
-    fileprivate func firstBatchTimestamp() throws -> Timestamp? {
-        if let firstTimestamp { return firstTimestamp }
-        var bytes = [UInt8](repeating: 0, count: BatchHeader.byteCount)
-        return try bytes.withUnsafeMutableBytes { bytes in
-            guard try log().read(into: bytes, at: 0) == bytes.count else { return nil }
-            let header = try? BatchHeader(UnsafeRawBufferPointer(bytes))
-            return header.map { Timestamp(milliseconds: $0.maxTimestamp) }
-        }
-    }
-}

@@ -45,9 +45,13 @@ struct RecordWalk {
         lastOffsetDelta = Int64(header.lastOffsetDelta)
     }
 
-    /// Nil behind the last record. Throws where a length or an offset cannot be true.
+    /// Nil behind the last record. Throws where a length or an offset cannot be true, or bytes are left
+    /// over: readers refuse them, so that they are not to be dropped here.
     mutating func next() throws(MalformedBatch) -> RecordParts? {
-        guard left > 0 else { return nil }
+        guard left > 0 else {
+            guard reader.remaining == 0 else { throw .field("bytes follow the last record") }
+            return nil
+        }
         left -= 1
         let start = reader.position
         let length = try reader.varint()

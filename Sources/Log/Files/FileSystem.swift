@@ -207,9 +207,9 @@ struct FileStatus: Sendable {
             inode: UInt64(status.st_ino), seconds: Int(status.st_mtim.tv_sec),
             nanoseconds: Int(status.st_mtim.tv_nsec))
         isDirectory = status.st_mode & S_IFMT == S_IFDIR
-        modified = Timestamp(
-            milliseconds: Int64(status.st_mtim.tv_sec) * 1000
-                + Int64(status.st_mtim.tv_nsec) / 1_000_000)
+        // Anybody can set it to any number of seconds.
+        modified = Timestamp(milliseconds: 0).advanced(
+            by: .seconds(status.st_mtim.tv_sec) + .nanoseconds(status.st_mtim.tv_nsec))
     }
 }
 

@@ -154,7 +154,7 @@ final class RecoveryPoints: Sendable {
         point.flushed = max(point.flushed, change.flushed ?? .zero)
         point.start = change.start ?? point.start
         point.leaderEpoch = change.leaderEpoch ?? point.leaderEpoch
-        // A slot that was never written has no number.
+        // The first change in this process, which has no number yet, is written in any case.
         guard point != known.point || known.changeNumber == 0 else { return known.changeNumber }
         state.slots[index].point = point
         state.changeNumber += 1
@@ -200,8 +200,9 @@ final class RecoveryPoints: Sendable {
     }
 
     private func fail(_ error: any Error) -> any Error {
-        if let failure = error as? LogError { state.withLock { $0.failure = failure } }
-        return error
+        guard let failure = (error as? LogError)?.forGood else { return error }
+        state.withLock { $0.failure = failure }
+        return failure
     }
 
     // MARK: Format

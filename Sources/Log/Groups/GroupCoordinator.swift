@@ -163,11 +163,7 @@ package final class GroupCoordinator: Sendable {
         let written = try perform(in: group, missing: .noSuchGroup) { _, current, now in
             try current.machine.requireCommit(nil, at: now)
             let known = partitions.filter { current.offsets[$0] != nil }
-            guard !known.isEmpty else { return (Partition?.none, []) }
-            let written = try GroupStore.append(
-                known.map { (.offset(group: group, $0), nil) }, of: group, to: self.log)
-            for partition in known { current.offsets[partition] = nil }
-            return (written, [])
+            return (try self.forget(known, of: group, &current), [])
         }
         try written?.flush()
     }
@@ -176,18 +172,27 @@ package final class GroupCoordinator: Sendable {
     /// later is another one. Not to be called with a lock of the log held.
     package func topicDeleted(_ topic: String) throws {
         let affected = try withGroups { groups in
-            groups.mapValues { $0.offsets.keys.filter { $0.topic == topic } }
-                .filter { !$0.value.isEmpty }
+            groups.filter { $0.value.offsets.keys.contains { $0.topic == topic } }.keys.sorted()
         }
-        for (group, partitions) in affected {
-            let written = try perform(in: group) { _, current, _ in
-                let written = try GroupStore.append(
-                    partitions.map { (.offset(group: group, $0), nil) }, of: group, to: self.log)
-                for partition in partitions { current.offsets[partition] = nil }
-                return (written, [])
+        for group in affected {
+            // It may have been deleted since: then there is nothing to forget.
+            let written = try perform(in: group, makesGroup: true) { _, current, _ in
+                let known = current.offsets.keys.filter { $0.topic == topic }
+                return (try self.forget(known, of: group, &current), [])
             }
-            try written.flush()
+            try written?.flush()
         }
+    }
+
+    /// Deletes committed offsets, with the lock held. Nil where there are none, and nothing was written.
+    private func forget(
+        _ partitions: [TopicPartition], of group: String, _ current: inout Group
+    ) throws -> Partition? {
+        guard !partitions.isEmpty else { return nil }
+        let written = try GroupStore.append(
+            partitions.map { (.offset(group: group, $0), nil) }, of: group, to: log)
+        for partition in partitions { current.offsets[partition] = nil }
+        return written
     }
 
     // MARK: Groups
@@ -211,8 +216,9 @@ package final class GroupCoordinator: Sendable {
 
     /// Gives a look at a group with time passed until now; nil for one that there is not.
     func snapshot(of group: String) throws -> Group? {
-        guard try withGroups({ $0[group] != nil }) else { return nil }
-        return try perform(in: group, missing: .noSuchGroup) { _, current, _ in (current, []) }
+        do {
+            return try perform(in: group, missing: .noSuchGroup) { _, current, _ in (current, []) }
+        } catch let error as LogError where error.code == .noSuchGroup { return nil }
     }
 
     /// The names of all groups.

@@ -211,12 +211,13 @@ final class GroupMembership {
         let now = coordinator.now()
         guard isNudged.isSet || now >= nextHeartbeat, let identity else { return .settled }
         nextHeartbeat = now + settings.heartbeatInterval
+        // First: a rebalance that begins behind the coordinator's answer sets it again.
+        isNudged.clear()
         do {
             try coordinator.heartbeat(identity, in: group)
         } catch let error as LogError {
             return try refused(error)
         }
-        isNudged.clear()
         // The leader looks after the topics: more partitions are to be shared out as well.
         guard let sharedCounts,
             try sharedCounts != partitionCounts(of: Array(sharedCounts.keys))

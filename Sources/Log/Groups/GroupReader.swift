@@ -14,6 +14,11 @@ final class GroupReader {
     private var held: [Held] = []
     /// Where polling goes on, so that no partition is starved.
     private var turn = 0
+    /// Rises with each partition that is given up, paused or resumed, which a poll's call may do.
+    private var changes = 0
+    /// While a record is looked at: its partition, and where the call wants to go on.
+    private var reading: PartitionCursor?
+    private var sought: Offset?
 
     /// Notified with each append to a partition that is held.
     private let signal: AppendSignal
@@ -45,15 +50,20 @@ final class GroupReader {
         }
         held.removeAll { names.contains($0.name) }
         turn = 0
+        changes += 1
     }
 
     /// The next offset to be read; nil for a partition that is not held.
-    func position(of name: TopicPartition) -> Offset? { cursor(of: name)?.position }
+    func position(of name: TopicPartition) -> Offset? {
+        guard let cursor = cursor(of: name) else { return nil }
+        return cursor === reading ? sought ?? cursor.position : cursor.position
+    }
 
     /// False for a partition that is not held.
     func seek(_ name: TopicPartition, to offset: Offset) -> Bool {
         guard let cursor = cursor(of: name) else { return false }
-        cursor.seek(to: offset)
+        // The record that is being looked at lies in the cursor.
+        if cursor === reading { sought = offset } else { cursor.seek(to: offset) }
         return true
     }
 
@@ -61,6 +71,7 @@ final class GroupReader {
         for index in held.indices where names.contains(held[index].name) {
             held[index].isPaused = isPaused
         }
+        changes += 1
     }
 
     /// The leader epoch of the record before the position; nil where there is none.
@@ -80,22 +91,50 @@ final class GroupReader {
         held.first { $0.name == name }?.cursor
     }
 
+    /// Whether a poll's call is under way.
+    var isReading: Bool { reading != nil }
+
     /// Calls `body` for each record that is there, at most `maxRecords`; gives how many it was. A record
-    /// whose call throws is not taken: it comes again.
+    /// whose call throws is not taken: it comes again. The call may give partitions up, pause and seek.
     func poll(
         maxRecords: Int, _ body: (TopicPartition, borrowing RecordView) throws -> Void
     ) throws -> Int {
         var count = 0
         for _ in held.indices {
+            guard turn < held.count else { break }
             let current = held[turn]
-            while !current.isPaused, count < maxRecords, try current.cursor.hasRecord() {
-                try current.cursor.withRecord { try body(current.name, $0) }
-                current.cursor.take()
+            let seen = changes
+            while !current.isPaused, count < maxRecords, changes == seen,
+                try hasRecord(current)
+            {
+                try read(current, body)
                 count += 1
             }
             guard count < maxRecords else { break }
-            turn = (turn + 1) % held.count
+            turn = turn + 1 < held.count ? turn + 1 : 0
         }
         return count
+    }
+
+    private func hasRecord(_ current: Held) throws -> Bool {
+        do {
+            return try current.cursor.hasRecord()
+        } catch let error as LogError where error.code == .noSuchTopic {
+            // Its topic was deleted: the group shares out what is left with its next generation.
+            return false
+        }
+    }
+
+    private func read(
+        _ current: Held, _ body: (TopicPartition, borrowing RecordView) throws -> Void
+    ) throws {
+        reading = current.cursor
+        defer {
+            if let sought { current.cursor.seek(to: sought) }
+            reading = nil
+            sought = nil
+        }
+        try current.cursor.withRecord { try body(current.name, $0) }
+        if sought == nil { current.cursor.take() }
     }
 }

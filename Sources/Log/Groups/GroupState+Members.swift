@@ -14,7 +14,10 @@ extension GroupState {
             if request.memberID.isEmpty {
                 return try joinedAnew(request, id, now)
             }
-            if pendingMembers.removeValue(forKey: request.memberID) != nil {
+            // An id is given out to a member that is not static: an instance's name beside it is not its own.
+            if request.instanceID == nil,
+                pendingMembers.removeValue(forKey: request.memberID) != nil
+            {
                 return add(request, as: request.memberID, id, now)
             }
             try requireMember(request.memberID, request.instanceID)
@@ -36,6 +39,7 @@ extension GroupState {
                 "a session timeout of \(request.sessionTimeout) in the group '\(group)' is not "
                     + "between 0 and \(Limits.sessionTimeoutMax)")
         }
+        try requireStorable(request)
         let others = members.values.filter {
             $0.id != request.memberID && $0.instanceID.map { $0 != request.instanceID } ?? true
         }
@@ -52,6 +56,21 @@ extension GroupState {
                     + "\(request.protocols.map(\.name)), which the others do not all know; give all "
                     + "members one assignor in common")
         }
+    }
+
+    /// All of them are written into the group's record.
+    private func requireStorable(_ request: JoinRequest) throws(LogError) {
+        let strings =
+            [
+                request.memberID, request.proposedMemberID, request.instanceID ?? "",
+                request.clientID, request.clientHost, request.protocolType,
+            ] + request.protocols.map(\.name)
+        guard let long = strings.first(where: { $0.utf8.count > Limits.schemaStringBytesMax })
+        else { return }
+        throw LogError(
+            .invalidArgument,
+            "a member of the group '\(group)' has a name of \(long.utf8.count) bytes (an id, a client, a "
+                + "host or a protocol), over the limit of \(Limits.schemaStringBytesMax)")
     }
 
     private mutating func joinedAnew(
@@ -286,10 +305,12 @@ extension GroupState {
         generation = max(0, metadata.generation)
         protocolType = metadata.protocolType.isEmpty ? nil : metadata.protocolType
         let staying = metadata.members.filter { !isGone($0) }
-        guard !staying.isEmpty, let name = metadata.protocolName else { return }
+        guard !staying.isEmpty, protocolType != nil, let name = metadata.protocolName else {
+            return
+        }
         protocolName = name
         phase = .stable
-        for member in staying {
+        for member in staying where members[member.id] == nil {
             members[member.id] = Member(
                 id: member.id, instanceID: member.instanceID, clientID: member.clientID,
                 clientHost: member.clientHost, sessionTimeout: member.sessionTimeout,
@@ -299,14 +320,11 @@ extension GroupState {
             if let instance = member.instanceID { staticMembers[instance] = member.id }
         }
         leader = metadata.leader.flatMap { members[$0] == nil ? nil : $0 }
-        // Someone's share is nobody's now.
-        if staying.count < metadata.members.count { _ = handleLoss(now) }
-    }
-
-    private mutating func handleLoss(_ now: GroupInstant) -> [GroupAction] {
+        // Someone's share is nobody's now, or there is nobody to share out.
+        guard members.count < metadata.members.count || leader == nil else { return }
         prepareRebalance(now)
-        defer { actions = [] }
-        return actions
+        // Nobody has called yet who could be told.
+        actions = []
     }
 
     /// Deletes a group without members. Throws `groupNotEmpty`.

@@ -233,10 +233,8 @@ package struct GroupState: Sendable {
         return votes.min { ($1.value, $0.key) < ($0.value, $1.key) }?.key
     }
 
-    func isKnownToAll(_ protocolName: String, except member: String? = nil) -> Bool {
-        members.values.allSatisfy { other in
-            other.id == member || other.protocols.contains { $0.name == protocolName }
-        }
+    func isKnownToAll(_ protocolName: String) -> Bool {
+        members.values.allSatisfy { $0.protocols.contains { $0.name == protocolName } }
     }
 
     // MARK: Answers

@@ -71,6 +71,8 @@ enum GroupStore {
     {
         var settings = TopicSettings()
         settings.cleanupPolicy = .compact
+        // A batch holds all that a group commits at once, or that a deleted topic leaves.
+        settings.batchBytesMax = Limits.batchBytesMaxMax
         let topic =
             try log.topicIfAny(OffsetsTopic.name)
             ?? log.createTopic(
@@ -78,7 +80,7 @@ enum GroupStore {
                 settings: settings)
         let number = OffsetsTopic.partition(of: group, partitionCount: topic.partitionCount)
         let partition = try log.partition(TopicPartition(topic.name, number))
-        let batch = BatchBuilder()
+        let batch = BatchBuilder(bytesMax: topic.settings.builderBytesMax)
         let timestamp = Timestamp.now()
         for record in records {
             try record.key.encoded.withUnsafeBytes { key in

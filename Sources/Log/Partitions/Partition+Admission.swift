@@ -50,8 +50,8 @@ final class RecodedBatch {
     // Allocated in init, freed in deinit; whoever uses it holds this object.
     let bytes: UnsafeMutableRawBufferPointer
 
-    /// - Parameter records: Those of `batch`, decompressed.
     /// Nil where the codec's library has no memory.
+    /// - Parameter records: Those of `batch`, decompressed.
     init?(
         _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, _ records: UnsafeRawBufferPointer,
         _ codec: CompressionCodec

@@ -7,8 +7,9 @@ extension Partition {
     /// says so. Where it has another codec than its topic (`compression.type`), a copy with that one is
     /// appended. Gives its first offset; of a batch that an idempotent producer has sent before, the first
     /// offset that it got then. When it returns the batch is written (it survives the process, not a power
-    /// loss). Nothing is changed where it throws: `recordTooLarge`, `invalidRecord`,
-    /// `producerFenced`, `outOfOrderSequence`, `noSpace`, `io`, `readOnly`.
+    /// loss). Nothing is changed where it throws: `recordTooLarge`, `invalidRecord`, `producerFenced`,
+    /// `outOfOrderSequence`, `invalidTransactionState`, `noSuchTopic` (deleted), `noSpace`, `readOnly`; or
+    /// `io`, after which nothing more is written until the log is opened again.
     @discardableResult
     package func append(_ batch: UnsafeMutableRawBufferPointer) throws -> Offset {
         // Its memory must outlive the write.
@@ -26,6 +27,9 @@ extension Partition {
             if state.settings.timestampType == .logAppendTime { BatchHeader.stamp(batch, .now()) }
             let header = BatchHeader.place(
                 batch, at: state.ends.logEnd, leaderEpoch: state.leaderEpochs.current)
+            precondition(
+                batch.count == header.batchByteCount,
+                "a batch of \(header.batchByteCount) bytes has \(batch.count)")
             try requireSize(header, state.settings)
             if case .duplicate(let first, _) = try state.producers.admit(header, to: name) {
                 return (first, false)
@@ -96,7 +100,11 @@ extension Partition {
         } catch let failure as LogError {
             do {
                 try file.truncate(to: position)
-            } catch { state.failure = failure }
+            } catch {
+                state.failure = failure
+                // For good, whatever it was that failed: room there is later does not help.
+                try requireWritable(state)
+            }
             // A full disk may have room again; after any other failure nobody knows what is written.
             if failure.code != .noSpace { state.failure = failure }
             throw failure

@@ -6,11 +6,14 @@ import Synchronization
 extension Partition {
     /// When it returns everything appended before the call survives a power loss. Threads that call at
     /// the same time share a flush. A failure refuses all further writes: the kernel has dropped the
-    /// pages, and a second flush would lie.
+    /// pages, and a second flush would lie. Throws `noSuchTopic` where what was appended is gone with its
+    /// topic.
     package func flush() throws {
-        let target = try state.withLock { state in
+        let target: Int64? = try state.withLock { state in
             try requireWritable(state)
-            return state.ends.flushed == state.ends.logEnd ? nil : state.ends.logEnd.rawValue
+            guard state.ends.flushed < state.ends.logEnd else { return nil }
+            try requireTopic(state)
+            return state.ends.logEnd.rawValue
         }
         guard let target else { return }
         // Those who wait do so once, for data and recovery point together.
@@ -23,7 +26,8 @@ extension Partition {
 
     /// Has the disk begin with what was appended, for a caller who goes on and flushes then.
     func startFlush() throws {
-        let active = state.withLock { $0.active }
+        let active = state.withLock { $0.isDeleted ? nil : $0.active }
+        guard let active else { return }
         try active.log().startFlush(below: active.byteCount)
     }
 
@@ -53,7 +57,9 @@ extension Partition {
     private func flushData() throws -> Offset? {
         let (target, isFlushed) = try state.withLock { state in
             try requireWritable(state)
-            return (state.ends.logEnd, state.ends.flushed == state.ends.logEnd)
+            let isFlushed = state.ends.flushed == state.ends.logEnd
+            if !isFlushed { try requireTopic(state) }
+            return (state.ends.logEnd, isFlushed)
         }
         guard !isFlushed else { return nil }
         return Offset(try dataFlushes.reach(target.rawValue) { try flushSegments().rawValue })
@@ -77,7 +83,7 @@ extension Partition {
             }
         } catch let failure as LogError {
             state.withLock { $0.failure = failure }
-            throw failure
+            throw failure.forGood
         }
         return end
     }
@@ -128,13 +134,13 @@ extension Partition {
     }
 
     func checkpoint(_ maintenance: inout Maintenance) throws {
+        // The directory may be another topic's by now. (`retire` waits for `maintenance`.)
+        if state.withLock({ $0.isDeleted }) { return }
         var (captures, producers, end) = state.withLock { state in
             state.bytesSinceCheckpoint = 0
             return (state.segments.map { $0.capture() }, state.producers, state.ends.logEnd)
         }
         try flush()
-        // The directory may be another topic's by now. (`retire` waits for `maintenance`.)
-        if state.withLock({ $0.isDeleted }) { return }
         // Nothing is noted of a partition that never held anything.
         if maintenance.manifest.isEmpty, end == .zero { return }
         let known = Dictionary(

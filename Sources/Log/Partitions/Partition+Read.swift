@@ -165,21 +165,31 @@ extension Partition {
 
     /// The first offset whose record has `timestamp` or a later one; nil if there is none.
     package func offset(atOrAfter timestamp: Timestamp) throws -> Offset? {
-        let segments = state.withLock { state in (state.segments, state.ends.start) }
-        for segment in segments.0 where segment.maxTimestamp >= timestamp {
-            let start: Offset
+        let (segments, begin) = state.withLock { state in (state.segments, state.ends.start) }
+        for segment in segments where segment.maxTimestamp >= timestamp {
             do {
-                start = try segment.offset(before: timestamp)
+                let start = try segment.offset(before: timestamp)
+                let found = try offset(atOrAfter: timestamp, readingFrom: max(start, begin))
+                if let found { return found }
             } catch let damage as DamagedIndex {
                 if isListed(segment) { try rebuildIndexes(damage) }
                 return try offset(atOrAfter: timestamp)
+            } catch let error as LogError
+                where error.code == .offsetOutOfRange && startOffset > begin
+            {
+                // What was being read has been removed; the first may be in what is left.
+                return try offset(atOrAfter: timestamp)
             }
-            let cursor = PartitionCursor(
-                self, from: max(start, segments.1), isolation: .readUncommitted)
-            while try cursor.hasRecord(), let found = cursor.recordTimestamp {
-                if found >= timestamp { return cursor.recordOffset }
-                cursor.take()
-            }
+        }
+        return nil
+    }
+
+    private func offset(atOrAfter timestamp: Timestamp, readingFrom start: Offset) throws -> Offset?
+    {
+        let cursor = PartitionCursor(self, from: start, isolation: .readUncommitted)
+        while try cursor.hasRecord(), let found = cursor.recordTimestamp {
+            if found >= timestamp { return cursor.recordOffset }
+            cursor.take()
         }
         return nil
     }

@@ -153,6 +153,16 @@ package final class Partition: Sendable {
         maintenance.withLock { _ in state.withLock { $0.isDeleted = isDeleted } }
     }
 
+    /// Closes the files of a partition whose topic is deleted for good: whoever still holds it does not
+    /// hold the room on the disk as well.
+    func closeFiles() {
+        let segments = state.withLock { state in
+            precondition(state.isDeleted, "\(name) goes on")
+            return state.segments
+        }
+        for segment in segments { segment.retire() }
+    }
+
     // MARK: Waiting
 
     /// Notifies `signal` with each append from now on, until it is removed.
@@ -167,7 +177,7 @@ package final class Partition: Sendable {
         }
         if let failure = state.failure {
             throw LogError(
-                failure.code,
+                failure.forGood.code,
                 "\(name) takes no more writes after a failure (\(failure.message)); start again")
         }
     }
@@ -203,6 +213,8 @@ package struct LogOptions: Sendable {
     package var files = FileSystem.live
     /// Flushes, checkpoints and cleans in the background; without it, when `maintain` is called.
     package var isMaintained = true
+    /// Between two rounds in the background, unless it is asked for one; the first comes after it.
+    package var maintenanceInterval = Limits.maintenanceInterval
     /// How long closing may do what is due in the background.
     package var closingWork = Limits.closingWork
     /// Told of what users should know: a tail that was cut, a background task that failed.

@@ -151,6 +151,23 @@ package final class PartitionCursor {
         records = nil
     }
 
+    // MARK: Memory
+
+    /// Bytes of memory held for what was read.
+    package var heldBytes: Int { memory.count + (decompressor?.heldBytes ?? 0) }
+
+    /// Gives back what a large batch has taken, for a reader that is going to wait, perhaps for long. Does
+    /// nothing while a batch is being read.
+    package func releaseMemory() {
+        guard records == nil else { return }
+        decompressor?.releaseMemory()
+        guard memory.count > fetchBytes, batchStart == fetched else { return }
+        memory.deallocate()
+        memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+        fetched = 0
+        batchStart = 0
+    }
+
     // MARK: Finding batches
 
     /// Opens the next batch that this reader may see; false if there is none yet.
@@ -263,6 +280,7 @@ package final class PartitionCursor {
         fetched = 0
         batchStart = 0
         guard let plan = try partition.readPlan(from: position, isolation: isolation) else {
+            releaseMemory()
             return false
         }
         aborted = plan.aborted

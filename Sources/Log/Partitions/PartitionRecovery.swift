@@ -361,7 +361,8 @@ struct PartitionRecovery {
         for segment in segments where segment.baseOffset <= damaged.baseOffset {
             let end = try BatchScanner.scan(
                 try segment.log(), from: 0, to: segment.byteCount,
-                nextOffset: segment.baseOffset.rawValue, mayHaveGaps: segment.isCleaned
+                nextOffset: segment.baseOffset.rawValue,
+                endOffset: segment.nextOffset.rawValue, mayHaveGaps: segment.isCleaned
             ) { header, batch in
                 let aborted = producers.batchAdded(header, batch)
                 guard segment === damaged else { return }

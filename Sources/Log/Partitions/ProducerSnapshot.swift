@@ -75,8 +75,8 @@ extension ProducerStates {
         entry.storeBigEndian(state.firstOpen?.rawValue ?? -1, at: EntryPosition.firstOpen)
     }
 
-    /// Reads a file's bytes. Throws `corrupted`, or `newerFormat` for another version: the caller then
-    /// makes the states from the log anew.
+    /// Reads a file's bytes. Throws `corrupted`, where the states can be made from the batches anew, or
+    /// `newerFormat` for another version.
     package init(snapshot bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count >= Position.entries else {
             throw Self.damaged("it has \(bytes.count) bytes")

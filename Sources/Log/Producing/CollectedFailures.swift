@@ -4,8 +4,6 @@
 struct CollectedFailures {
     private var failures: [any Error] = []
 
-    var isEmpty: Bool { failures.isEmpty }
-
     mutating func add(_ failure: any Error) { failures.append(failure) }
 
     mutating func collect(_ body: () throws -> Void) {

@@ -68,8 +68,10 @@ final class LingerThread: @unchecked Sendable {
     }
 
     private func run() {
-        while !isStopping.load(ordering: .sequentiallyConsistent) {
+        while true {
+            // Before the look: a stop that comes after it ends the wait.
             let seen = signal.count
+            if isStopping.load(ordering: .sequentiallyConsistent) { return }
             let pause = lock.withLock { _ -> Duration in
                 let now = ContinuousClock.now
                 let (oldest, isIncomplete) = buffers.writeBegun(before: now - linger)

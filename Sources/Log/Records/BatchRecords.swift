@@ -83,7 +83,7 @@ package struct BatchRecords {
 
     /// The next record; there must be one (`left`).
     @inlinable @inline(__always)
-    mutating func read() throws(MalformedBatch) -> RecordView {
+    package mutating func read() throws(MalformedBatch) -> RecordView {
         var next = pointer
         var length: Int64 = 0
         guard Varint.read(&next, below: end, &length), length > 0, length <= Int64(end - next)
@@ -118,6 +118,34 @@ package struct BatchRecords {
             timestamp: Timestamp(milliseconds: baseTimestamp &+ (timestampDelta & timestampMask)),
             key: key, keyCount: Int(keyCount), value: value, valueCount: Int(valueCount),
             headers: next, headersCount: bodyEnd - next)
+    }
+
+    /// Bytes of the records from here to the place `end` of the same batch.
+    package func byteCount(upTo end: BatchRecords) -> Int { end.pointer - pointer }
+
+    /// The records from here to the place `end` of the same batch, copied to `memory`, which has room for
+    /// just those bytes and must outlive what is given.
+    package func copied(upTo end: BatchRecords, to memory: UnsafeMutableRawBufferPointer)
+        -> BatchRecords
+    {
+        let bytes = UnsafeRawBufferPointer(start: pointer, count: byteCount(upTo: end))
+        precondition(bytes.count == memory.count, "the memory fits the records")
+        memory.copyMemory(from: bytes)
+        return BatchRecords(self, at: UnsafeRawBufferPointer(memory), left: left - end.left)
+    }
+
+    /// What `records` says of a batch, for some of its records that lie elsewhere.
+    private init(_ records: BatchRecords, at bytes: UnsafeRawBufferPointer, left: Int) {
+        // An empty buffer may have no address; none of it is ever read then.
+        let start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!
+        pointer = start
+        end = start + bytes.count
+        self.left = left
+        lastDelta = records.lastDelta
+        baseOffset = records.baseOffset
+        lastOffsetDelta = records.lastOffsetDelta
+        baseTimestamp = records.baseTimestamp
+        timestampMask = records.timestampMask
     }
 
     /// Goes to the first record at or above `offset`. Throws as `next`.

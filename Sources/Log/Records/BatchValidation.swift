@@ -49,6 +49,9 @@ package struct BatchValidation {
         guard !header.attributes.contains(.deleteHorizon) else {
             throw .field("a delete horizon is the log's to set")
         }
+        guard !header.attributes.contains(.logAppendTime) else {
+            throw .field("an append time is the log's to set")
+        }
         guard allowsControl || !header.isControl else { throw .field("it is a control batch") }
         // The largest delta has no 32-bit number above it.
         guard Int64(header.recordsCount) == Int64(header.lastOffsetDelta) + 1 else {

@@ -92,7 +92,8 @@ enum Varint {
     }
 
     /// Reads at `pointer`, below `end`, and moves it on. False where there is none: it would go beyond
-    /// `end` or has more than 64 bits; the pointer may have moved then.
+    /// `end` or has more than ten bytes; the pointer may have moved then. Bits above the 64th are dropped,
+    /// as Kafka does.
     @inlinable @inline(__always)
     static func read(
         _ pointer: inout UnsafeRawPointer, below end: UnsafeRawPointer, _ value: inout Int64

@@ -54,7 +54,8 @@ public struct RecordView: ~Copyable {
         valueCount < 0 ? nil : UnsafeRawBufferPointer(start: valueStart, count: valueCount)
     }
 
-    private var headerBytes: UnsafeRawBufferPointer {
+    /// The encoded headers, their count first; not to be kept beyond the call that the record is given to.
+    package var headerBytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: headersStart, count: headersCount)
     }
 

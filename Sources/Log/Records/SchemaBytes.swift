@@ -93,8 +93,6 @@ struct SchemaReader {
 
     init(_ bytes: [UInt8]) { rest = bytes[...] }
 
-    var isAtEnd: Bool { rest.isEmpty }
-
     mutating func integer<T: FixedWidthInteger>(_ type: T.Type = T.self) throws(MalformedSchema)
         -> T
     {

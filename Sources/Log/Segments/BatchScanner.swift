@@ -5,27 +5,30 @@
 struct ScanEnd {
     /// The first byte behind the last good batch.
     let position: Int
-    /// Nil at the end of the file.
+    /// Nil at the end of the bytes that were to be looked at.
     let damage: MalformedBatch?
 }
 
 struct BatchScanner {
     private let file: File
     private let end: Int
+    private let endOffset: Int64
     private let mayHaveGaps: Bool
     private var chunk: UnsafeMutableRawBufferPointer
 
     /// Calls `body` with each good batch of `file` from `start` on, until the end or the first batch
     /// that is not good, does not follow on the one before or is refused by `body` (`MalformedBatch`).
     /// - Parameter end: Of the bytes to be looked at; the file's unless given.
+    /// - Parameter endOffset: Where the segment ends, if that is known: no batch reaches beyond.
     /// - Parameter mayHaveGaps: Compaction may have removed batches.
     static func scan(
-        _ file: File, from start: Int, to end: Int? = nil, nextOffset: Int64, mayHaveGaps: Bool,
+        _ file: File, from start: Int, to end: Int? = nil, nextOffset: Int64,
+        endOffset: Int64 = .max, mayHaveGaps: Bool,
         _ body: (BatchHeader, UnsafeRawBufferPointer) throws -> Void
     ) throws -> ScanEnd {
         var scanner = BatchScanner(
-            file: file, end: try end ?? file.byteCount(), mayHaveGaps: mayHaveGaps,
-            chunk: .allocate(byteCount: Limits.fetchBytes, alignment: 16))
+            file: file, end: try end ?? file.byteCount(), endOffset: endOffset,
+            mayHaveGaps: mayHaveGaps, chunk: .allocate(byteCount: Limits.fetchBytes, alignment: 16))
         defer { scanner.chunk.deallocate() }
         return try scanner.scan(from: start, nextOffset: nextOffset, body)
     }
@@ -40,7 +43,7 @@ struct BatchScanner {
             let wanted = min(chunk.count, end - position)
             let count = try file.read(
                 into: UnsafeMutableRawBufferPointer(rebasing: chunk[..<wanted]), at: position)
-            if count == 0 { break }
+            if count == 0 { return ScanEnd(position: position, damage: .cutShort) }
             let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<count])
             var used = 0
             do {
@@ -75,6 +78,11 @@ struct BatchScanner {
             header.baseOffset == nextOffset || mayHaveGaps && header.baseOffset > nextOffset
         guard follows else {
             throw MalformedBatch.field("base offset is \(header.baseOffset), not \(nextOffset)")
+        }
+        // Where there may be gaps, nothing else speaks against the last batch's.
+        guard header.nextOffset <= endOffset else {
+            throw MalformedBatch.field(
+                "base offset is \(header.baseOffset), but the segment ends at offset \(endOffset)")
         }
         return (header, batch)
     }

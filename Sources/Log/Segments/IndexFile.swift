@@ -57,6 +57,11 @@ enum SegmentIndex<Entry: IndexEntry> {
         } catch is DamagedIndex { return }
     }
 
+    mutating func close() {
+        guard case .file(let digest, _) = self else { return }
+        self = .file(digest, nil)
+    }
+
     private static func check(_ path: String, _ digest: IndexDigest, _ files: FileSystem) throws
         -> File
     {

@@ -30,6 +30,8 @@ final class Segment: Sendable {
         var lastIndexedTimestamp: Int64 = -1
         /// Up to where room on the disk was asked for.
         var preallocatedEnd = 0
+        /// Its topic was deleted: the files of its names may be another one's.
+        var isGone = false
     }
 
     static let logSuffix = ".log"
@@ -86,7 +88,12 @@ final class Segment: Sendable {
         }
     }
 
-    /// Of the first batch; nil where there is none that can be believed (reading will say so).
+    /// The largest timestamp of the first batch; nil where there is none that can be believed (reading will
+    /// say so).
+    func firstBatchTimestamp() throws -> Timestamp? {
+        try firstTimestamp ?? Self.firstTimestamp(try log())
+    }
+
     private static func firstTimestamp(_ log: File) throws -> Timestamp? {
         var bytes = [UInt8](repeating: 0, count: BatchHeader.byteCount)
         return try bytes.withUnsafeMutableBytes { bytes in
@@ -117,7 +124,9 @@ final class Segment: Sendable {
         guard name.hasSuffix(suffix), name.utf8.count == 20 + suffix.utf8.count,
             name.utf8.prefix(20).allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
             ),
-            let offset = Int64(name.prefix(20))
+            let offset = Int64(name.prefix(20)),
+            // What an index entry is counted from it is an offset as well.
+            offset <= Int64.max - Int64(UInt32.max)
         else { return nil }
         return Offset(offset)
     }
@@ -129,6 +138,7 @@ final class Segment: Sendable {
     /// The open `.log` file.
     func log() throws -> File {
         try state.withLock { state in
+            try requireThere(state)
             if let log = state.log { return log }
             let log = try File(path(), .readOnly, in: files)
             state.log = log
@@ -140,8 +150,29 @@ final class Segment: Sendable {
     func openFiles() throws {
         _ = try log()
         try state.withLock { state in
+            try requireThere(state)
             try state.index.open(path(OffsetEntry.fileSuffix), files)
             try state.timeIndex.open(path(TimeEntry.fileSuffix), files)
+        }
+    }
+
+    /// Gives up its files, so that their room on the disk is free; those who are reading them read on. From
+    /// here on whoever wants to read is told `noSuchTopic`.
+    func retire() {
+        state.withLock { state in
+            state.isGone = true
+            state.log = nil
+            state.index.close()
+            state.timeIndex.close()
+        }
+    }
+
+    private func requireThere(_ state: borrowing State) throws {
+        guard !state.isGone else {
+            throw LogError(
+                .noSuchTopic,
+                "\(path()) is gone with its topic, which was deleted; there is nothing more to be read"
+            )
         }
     }
 
@@ -270,6 +301,7 @@ final class Segment: Sendable {
     func position(atOrBefore offset: Offset) throws -> (position: Int, batch: KnownBatch) {
         let wanted = Int64(offset.rawValue - baseOffset.rawValue)
         return try state.withLock { state in
+            try requireThere(state)
             let entry = try state.index.last(in: path(OffsetEntry.fileSuffix), files) {
                 Int64($0.relativeOffset) <= wanted
             }
@@ -285,6 +317,7 @@ final class Segment: Sendable {
     /// No record below this offset has `timestamp` or a later one. Throws `DamagedIndex`.
     func offset(before timestamp: Timestamp) throws -> Offset {
         try state.withLock { state in
+            try requireThere(state)
             let entry = try state.timeIndex.last(in: path(TimeEntry.fileSuffix), files) {
                 $0.timestamp < timestamp.milliseconds
             }
@@ -295,7 +328,10 @@ final class Segment: Sendable {
 
     /// The aborted transactions whose markers are here. Throws `DamagedIndex`.
     func abortedTransactions() throws -> [AbortedTransaction] {
-        try state.withLock { try $0.aborted.all(in: path(AbortedTransaction.fileSuffix), files) }
+        try state.withLock { state in
+            try requireThere(state)
+            return try state.aborted.all(in: path(AbortedTransaction.fileSuffix), files)
+        }
     }
 }
 

@@ -13,7 +13,7 @@
 
 import StreamJobsChecksum
 
-/// An entry of `.index`: the batch at `position` ends with the record at `lastOffset`.
+/// An entry of `.index`: the batch at `position` ends with this offset.
 struct OffsetEntry: Equatable {
     static let byteCount = 8
     let relativeOffset: UInt32
@@ -128,14 +128,13 @@ struct IndexEntries<Entry: IndexEntry> {
         writtenCount = digest.count
     }
 
-    func encoded(from start: Int = 0) -> [UInt8] {
-        let count = entries.count - start
-        return [UInt8](unsafeUninitializedCapacity: count * Entry.byteCount) {
-            buffer, initialized in
-            initialized = count * Entry.byteCount
+    func encoded() -> [UInt8] {
+        let byteCount = entries.count * Entry.byteCount
+        return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initialized in
+            initialized = byteCount
             guard let memory = UnsafeMutableRawBufferPointer(buffer).baseAddress else { return }
-            for index in 0..<count {
-                entries[start + index].write(to: memory + index * Entry.byteCount)
+            for (index, entry) in entries.enumerated() {
+                entry.write(to: memory + index * Entry.byteCount)
             }
         }
     }
@@ -151,10 +150,11 @@ struct IndexEntries<Entry: IndexEntry> {
         if entries.isEmpty, isOptional, status == nil { return digest }
         if status?.byteCount != all.count || writtenCount < entries.count {
             let file = try File(path, .readWrite, create: true, in: files)
-            if let status, status.byteCount > writtenCount * Entry.byteCount {
-                try file.truncate(to: writtenCount * Entry.byteCount)
-            }
-            let start = writtenCount * Entry.byteCount
+            let byteCount = status?.byteCount ?? 0
+            // From its beginning where somebody has removed it, or cut it, since.
+            let known = writtenCount * Entry.byteCount
+            let start = byteCount < known ? 0 : known
+            if byteCount > start { try file.truncate(to: start) }
             try all.withUnsafeBytes {
                 try file.write(UnsafeRawBufferPointer(rebasing: $0[start...]), at: start)
             }

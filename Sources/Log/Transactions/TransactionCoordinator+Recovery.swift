@@ -13,7 +13,15 @@ extension TransactionCoordinator {
     func recover() throws -> [String: Entry] {
         guard let topic = try TransactionTopic.existing(in: log) else { return [:] }
         let time = now()
-        let entries = try TransactionTopic.load(topic, in: log).mapValues { metadata in
+        let states = try TransactionTopic.load(topic, in: log)
+        // An older catalogue must not give out an id that has a holder who has written nothing yet.
+        log.contents.withLock { contents in
+            for metadata in states.values {
+                contents.catalog.producerIDSeen(metadata.producer.id)
+                contents.catalog.producerIDSeen(metadata.nextProducerID)
+            }
+        }
+        let entries = states.mapValues { metadata in
             let isOngoing = metadata.state == .ongoing
             return Entry(metadata, deadline: isOngoing ? time + Self.timeLeft(of: metadata) : nil)
         }
@@ -31,9 +39,9 @@ extension TransactionCoordinator {
 
     /// All of its timeout where the clock says that it begins in the future: the clock was set back.
     private static func timeLeft(of metadata: TransactionMetadata) -> Duration {
-        let passed = Timestamp.now().milliseconds - metadata.start.milliseconds
-        guard metadata.start.milliseconds >= 0, passed > 0 else { return metadata.timeout }
-        return max(.zero, metadata.timeout - .milliseconds(passed))
+        let (now, start) = (Timestamp.now(), metadata.start)
+        guard start.milliseconds >= 0, now > start else { return metadata.timeout }
+        return max(.zero, metadata.timeout - .milliseconds(now.milliseconds - start.milliseconds))
     }
 
     private func adoptOpen(_ entries: [String: Entry]) throws {

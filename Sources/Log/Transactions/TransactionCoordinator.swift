@@ -7,9 +7,10 @@
 //   3  append the markers: readers see the records
 //   4  flush the partitions, append CompleteCommit
 //
-// Up to 2 a crash aborts, from then on recovery does 3 and 4 again. The Ongoing record is not flushed:
-// where a power loss takes it, the partitions themselves say what is open in them. Only transactions of
-// producers in this topic are ever ended here; jobs' are decided by their state.
+// A crash up to 2 leaves it open, to be aborted by its timeout or the id's next producer; from then on
+// recovery does 3 and 4 again. The Ongoing record is not flushed: where a power loss takes it, the
+// partitions themselves say what is open in them. Only transactions of producers in this topic are ever
+// ended here; jobs' are decided by their state.
 
 import Synchronization
 
@@ -80,7 +81,7 @@ package final class TransactionCoordinator: Sendable {
             try end(&state)
             var next = state.metadata
             var stamp = next.producer.next
-            if next.isExhausted || next.producer.epoch < 0 {
+            if next.isExhausted || next.producer.epoch < 0 || isKnown(stamp) {
                 stamp = ProducerStamp(id: try log.takeProducerIDs(1), epoch: 0)
             }
             next.handOver(to: stamp, timeout: timeout, at: .now())
@@ -158,8 +159,8 @@ package final class TransactionCoordinator: Sendable {
         entries.withLock { Array($0.values) }.map { $0.state.withLock { $0.metadata } }
     }
 
-    /// Aborts the open transaction of a transactional id and fences its producer. Throws
-    /// `noSuchTransaction`, or `invalidTransactionState` where it is decided.
+    /// Aborts the open transaction of a transactional id; its stamp is over then. Throws
+    /// `noSuchTransaction`, or `invalidTransactionState` where it is decided or none is open.
     package func abort(_ transactionalID: String) throws {
         try entry(transactionalID).state.withLock { state in
             guard state.metadata.state == .ongoing else {
@@ -257,6 +258,13 @@ package final class TransactionCoordinator: Sendable {
                 + "(\(cause)); open the log again: that decides it")
         state.failure = failure
         return failure
+    }
+
+    /// Whether a partition knows the stamp's epoch or a later one: the states were put back from an older
+    /// copy, and what is written with the stamp would be refused, or taken for what it is not.
+    private func isKnown(_ stamp: ProducerStamp) -> Bool {
+        let partitions = log.contents.withLock { Array($0.partitions.values) }
+        return partitions.contains { $0.epoch(of: stamp.id) ?? -1 >= stamp.epoch }
     }
 
     // MARK: Looking up

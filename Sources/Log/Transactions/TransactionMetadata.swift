@@ -117,6 +117,8 @@ package struct TransactionMetadata: Hashable, Sendable {
     func wasEnded(by stamp: ProducerStamp) -> Bool {
         guard state.marker != nil else { return false }
         if stamp.next == producer { return true }
+        // The producer id before was left at its last epoch; earlier ones were fenced long ago.
         return producer.epoch == 0 && stamp.id == previousProducerID
+            && stamp.epoch >= Limits.producerEpochMax
     }
 }

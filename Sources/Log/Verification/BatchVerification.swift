@@ -13,7 +13,9 @@ package struct BatchVerification {
     package func verify(
         _ batch: UnsafeRawBufferPointer, _ header: BatchHeader, mayHaveGaps: Bool
     ) throws -> Int {
-        guard mayHaveGaps || header.recordsCount == header.lastOffsetDelta + 1 else {
+        // The largest delta has no 32-bit number above it.
+        guard mayHaveGaps || Int64(header.recordsCount) == Int64(header.lastOffsetDelta) + 1
+        else {
             throw MalformedBatch.field(
                 "records count is \(header.recordsCount) and last offset delta "
                     + "\(header.lastOffsetDelta)")

@@ -64,9 +64,7 @@ struct IndexVerification {
         let count = digest.count * Entry.byteCount
         let isNoted =
             bytes.count >= count
-            && bytes.prefix(count).withContiguousBytes {
-                CRC32C.checksum($0) == digest.crc
-            }
+            && bytes.prefix(count).withUnsafeBytes { CRC32C.checksum($0) } == digest.crc
         let ends = isSealed ? bytes.count == count : bytes.count >= count
         if isNoted, ends, made.elementsEqual(bytes.prefix(count)) { return }
         if isNoted, ends, let stored = Self.entries(bytes.prefix(count), Entry.self),
@@ -135,11 +133,5 @@ struct IndexVerification {
             body(header, position)
             position += header.batchByteCount
         }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    fileprivate func withContiguousBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
-        withUnsafeBytes { body($0) }
     }
 }

@@ -161,7 +161,10 @@ package struct LogFile: Sendable {
     private func baseOffset() throws -> Offset {
         let name = path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...]
         let digits = String(name.prefix(20))
-        guard let base = Segment.baseOffset(ofFileNamed: digits + Segment.logSuffix) else {
+        // The entries' distances from it must give offsets as well.
+        guard let base = Segment.baseOffset(ofFileNamed: digits + Segment.logSuffix),
+            base.rawValue <= Int64.max - Int64(UInt32.max)
+        else {
             throw LogError(
                 .invalidArgument,
                 "\(path) does not begin with the 20 digits of its first offset, which its entries are "

@@ -55,30 +55,38 @@ package struct LogVerifier {
         }
         try progress(state)
         // Where batches are damaged already, the records that they held need not be missed again.
-        for finding in summary.damageCount == 0 ? verifyInternalTopics() : [] {
+        for finding in summary.damageCount == 0 ? try verifyInternalTopics() : [] {
             summary.add(finding)
             try found(finding)
         }
         return summary
     }
 
-    /// The log's own topics hold records of fixed forms.
-    private func verifyInternalTopics() -> [LogFinding] {
+    /// The log's own topics hold records of fixed forms. Throws `newerFormat`, and what reading throws.
+    private func verifyInternalTopics() throws -> [LogFinding] {
         let readers: [(topic: String, read: (CommitLog) throws -> Void)] = [
             (TransactionTopic.name, { _ = try $0.transactions.list() }),
             (OffsetsTopic.name, { _ = try $0.groups.list() }),
         ]
-        return readers.compactMap { topic, read in
-            do {
-                try read(try CommitLog.open(directory, as: .observer))
-                return nil
-            } catch let error as LogError where error.code == .corrupted {
-                return LogFinding(
-                    kind: .damage, path: "\(directory)/\(topic)", position: nil, offset: nil,
-                    message: error.message)
-            } catch {
-                // A partition that the owner is replacing: it was verified by itself.
-                return nil
+        var options = LogOptions()
+        options.files = files
+        return try readers.compactMap { topic, read in
+            var attempt = 1
+            while true {
+                do {
+                    try read(try CommitLog.open(directory, as: .observer, options))
+                    return nil
+                } catch {
+                    // The owner may be replacing something: that is right when it is looked at again.
+                    attempt += 1
+                    guard attempt > Limits.observerAttemptsMax else { continue }
+                    guard let error = error as? LogError, error.code == .corrupted else {
+                        throw error
+                    }
+                    return LogFinding(
+                        kind: .damage, path: "\(directory)/\(topic)", position: nil, offset: nil,
+                        message: error.message)
+                }
             }
         }
     }
@@ -190,10 +198,11 @@ package struct LogVerifier {
             // An owner may begin at any time: then there may be what it has not flushed yet.
             let wasClean = try files.exists(directory + CommitLog.cleanShutdownFile)
             // Read again each time: it is what the owner moves.
-            let points = attempt == 1 ? known.points : try readPoints()
+            let points = attempt == 1 ? known.points : try readAgain(known.points, readPoints)
             let starts =
                 attempt == 1
-                ? known.startOffsets : try StartOffsets.read(directory, in: files)
+                ? known.startOffsets
+                : try readAgain(known.startOffsets) { try StartOffsets.read(directory, in: files) }
             let topic = known.topics[name.topic]
             let point = topic.flatMap {
                 points[RecoveryPoints.Key(topicID: $0.id, partition: name.partition)]
@@ -209,6 +218,16 @@ package struct LogVerifier {
             guard attempt < Limits.observerAttemptsMax else { return partition }
             attempt += 1
         }
+    }
+
+    /// A file of the whole directory as it is by now; as it was, where it is damaged: that is told of the
+    /// directory, and does not end the look at its partitions.
+    private func readAgain<Content>(
+        _ known: Content, _ read: () throws -> Content
+    ) throws -> Content {
+        do {
+            return try read()
+        } catch let error as LogError where error.code == .corrupted { return known }
     }
 
     private func isThere(_ name: TopicPartition) throws -> Bool {

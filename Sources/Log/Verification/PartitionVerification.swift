@@ -180,7 +180,8 @@ struct PartitionVerification {
         _ base: Offset, firstOffset: Offset, _ progress: (Int) throws -> Void
     ) throws {
         let path = directory + "/" + Segment.fileName(base)
-        if base != logEnd, !((isCompacted || isBehindDamage) && base > logEnd) {
+        // Compaction leaves no gaps between segments: the last batch of each stays.
+        if base != logEnd, !(isBehindDamage && base > logEnd) {
             isBroken = true
             damage(
                 path,

@@ -17,10 +17,9 @@ struct SegmentWalk: ~Copyable {
     /// The bytes of the file that are in memory.
     private var loaded = 0..<0
 
-    /// - Parameter end: Of the bytes to be looked at; the file's unless given.
-    init(_ file: File, to end: Int? = nil) throws {
+    init(_ file: File) throws {
         self.file = file
-        self.end = try end ?? file.byteCount()
+        end = try file.byteCount()
         memory = .allocate(byteCount: Limits.fetchBytes, alignment: 16)
     }
 

@@ -8,7 +8,7 @@
 //   count of positions and each: topic id (16), partition, upstream task (0 for a source), offset, time, ended run
 //   count of what was appended in the transaction and each: topic id (16), partition, first offset, last offset
 
-package import StreamJobsLog
+import StreamJobsLog
 
 package struct LoggedCommit {
     /// What the transaction has appended to one partition.

@@ -50,10 +50,13 @@ extension JobLogPartition {
     }
 }
 
-/// A place in a partition and the record there. Belongs to one thread.
+/// A place in a partition. Belongs to one thread. It is read record by record or batch by batch, not in
+/// both ways.
 package protocol JobLogCursor: AnyObject {
     /// The offset behind the last record taken; offsets that hold no record for this reader count as taken.
     var position: Offset { get }
+    func seek(to: Offset)
+
     /// Whether a record is there to be taken; reads on if need be.
     func hasRecord() throws -> Bool
     var recordTimestamp: Timestamp? { get }
@@ -61,5 +64,12 @@ package protocol JobLogCursor: AnyObject {
     /// The record that `hasRecord` has found.
     func withRecord(_ body: (borrowing RecordView) throws -> Void) throws
     func take()
-    func seek(to offset: Offset)
+
+    /// The records that come next, of one batch: all of them or those behind `position`; reads on if need
+    /// be. Nil if there are none now. They are valid until the next call.
+    func open() throws -> BatchRecords?
+    /// Moves behind what was read of them.
+    func close(_ read: BatchRecords)
+    /// The error for a record, of those that `open` gave, whose lengths cannot be true.
+    func damagedRecord(_ damage: MalformedBatch) -> LogError
 }

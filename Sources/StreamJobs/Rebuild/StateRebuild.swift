@@ -9,7 +9,7 @@
 // refused at the next start like any other state that is missing.
 
 import LocalState
-package import StreamJobsLog
+import StreamJobsLog
 
 /// What a rebuild has done.
 public struct RebuildSummary: Sendable {
@@ -54,13 +54,14 @@ package struct StateRebuild {
         let histories = try CommitsTopic.histories(in: commits)
         let total = histories.values.reduce(0) { $0 + Int($1.last?.progress.recordCount ?? 0) }
         try directories.begin()
+        let maker = TaskMaker(plan, on: log, memoryBytes: settings.memory)
         var done = 0
         var taskCount = 0
         for kind in plan.kinds {
             for partition in 0..<kind.taskCount {
                 guard let history = histories[kind.taskName(partition)] else { continue }
                 let task = try TaskReplay(
-                    kind, partition, plan: plan, log: log, settings: settings,
+                    kind, partition, by: maker,
                     directory: directories.rebuilt(kind.taskName(partition)))
                 defer { task.close() }
                 try task.run(history) { progress(done + $0, total) }
@@ -77,39 +78,14 @@ package struct StateRebuild {
 private final class TaskReplay {
     private let kind: PlannedKind
     private let inputs: TaskInputs
-    private let log: any JobLog
     private let task: TaskCore
     private var environment: StateEnvironment { task.environment }
 
-    init(
-        _ kind: PlannedKind, _ partition: Int, plan: JobPlan, log: any JobLog,
-        settings: RunSettings, directory: String
-    ) throws {
+    init(_ kind: PlannedKind, _ partition: Int, by maker: TaskMaker, directory: String) throws {
         self.kind = kind
-        self.log = log
-        inputs = TaskInputs(plan: plan, log: log)
-        let declarations = TaskSetup.Declarations()
-        let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
+        inputs = maker.inputs
         // A crash begins anew: only the end is flushed.
-        let environment = StateEnvironment(
-            directory: directory, settings: StateSettings(durability: .none))
-        for store in declarations.stores { environment.register(store) }
-        try environment.open()
-        let newProducerID: () throws -> Int64 = { [log] in try log.takeProducerIDs(1) }
-        let name = kind.taskName(partition)
-        let outputs = try kind.outputs.map { [inputs] output in
-            (
-                outlet: output.outlet,
-                partitions: try inputs.partitions(of: output.topic, output.partitionCount)
-            )
-        }
-        task = TaskCore(
-            name: name, partition: partition, calls: calls, environment: environment,
-            stores: declarations.stores, outputs: OutputBuffer(outputs),
-            memory: TaskMemory(
-                bytes: settings.memory, tasks: plan.kinds.reduce(0) { $0 + $1.taskCount }),
-            restored: try RestoredTask(environment, of: name, newProducerID: newProducerID),
-            newProducerID: newProducerID)
+        task = try maker.make(kind, partition, directory: directory, durability: .none).task
     }
 
     func close() { environment.close() }

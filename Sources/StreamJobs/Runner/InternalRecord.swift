@@ -10,8 +10,9 @@
 // All big-endian.
 
 import StreamJobsChecksum
-package import StreamJobsLog
+public import StreamJobsLog
 
+@usableFromInline
 package enum InternalRecord {
     /// The number of the task with that name: its CRC-32C, which does not change when tasks are added
     /// (the plan makes sure that no two are equal).
@@ -40,23 +41,51 @@ package enum InternalRecord {
         var watermark: Timestamp?
         var isIdle = false
         var endedRun: Int64?
+
+        fileprivate mutating func take(_ header: Header) {
+            switch header.key {
+            case "t":
+                guard let value = header.value, value.count == 12 else { break }
+                task = integer(Array(value.prefix(4))) ?? 0
+                promise = Timestamp(milliseconds: integer(Array(value.suffix(8))) ?? .min)
+            case "i": isIdle = true
+            case "w": watermark = integer(header.value).map { Timestamp(milliseconds: $0) }
+            case "e": endedRun = integer(header.value)
+            default: break
+            }
+        }
+    }
+
+    /// The promise of a record whose marks were read before.
+    @usableFromInline
+    static func promise(of record: borrowing RecordView) -> Timestamp {
+        if let (_, promise) = plainMarks(of: record) { return promise }
+        var marks = Marks()
+        // Read before, so that it cannot fail now.
+        for header in (try? record.headers()) ?? [] { marks.take(header) }
+        return marks.promise
+    }
+
+    /// Of a record with "t" as its only header, which nearly all are: without making headers of it.
+    private static func plainMarks(of record: borrowing RecordView) -> (task: UInt32, Timestamp)? {
+        let bytes = record.headerBytes
+        // Count 1, key length 1, "t", value length 12, as variable-length numbers.
+        guard bytes.count == 16, bytes.loadUnaligned(as: UInt32.self).bigEndian == 0x0202_7418
+        else { return nil }
+        let task = bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self).bigEndian
+        let promise = bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self).bigEndian
+        return task == 0 ? nil : (task, Timestamp(milliseconds: promise))
     }
 
     /// What the headers of `record` say; throws for one that no task of ours has written.
     static func marks(of record: borrowing RecordView, in topic: TopicPartition) throws -> Marks {
         var marks = Marks()
-        for header in try record.headers() {
-            switch header.key {
-            case "t":
-                guard let value = header.value, value.count == 12 else { break }
-                marks.task = integer(Array(value.prefix(4))) ?? 0
-                marks.promise = Timestamp(milliseconds: integer(Array(value.suffix(8))) ?? .min)
-            case "i": marks.isIdle = true
-            case "w": marks.watermark = integer(header.value).map { Timestamp(milliseconds: $0) }
-            case "e": marks.endedRun = integer(header.value)
-            default: break
-            }
+        if let (task, promise) = plainMarks(of: record) {
+            marks.task = task
+            marks.promise = promise
+            return marks
         }
+        for header in try record.headers() { marks.take(header) }
         guard marks.task != 0 else {
             throw JobError(
                 .refused,

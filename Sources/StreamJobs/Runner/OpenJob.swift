@@ -8,13 +8,27 @@ import StreamJobsLog
 package enum StateLocation {
     /// `<directory>/<job>/<task>/`
     case directory(String)
-    /// By task name, for the test kit: what is here survives the job.
-    case memory((String) -> MemoryState)
+    /// The same without waiting for the disk, whatever the job's durability: for the test kit.
+    case scratch(String)
 
-    /// Where those of `job` are on the disk.
-    fileprivate func directory(of job: Job) -> String? {
-        guard case .directory(let directory) = self else { return nil }
-        return "\(directory)/\(job.name)"
+    /// Where those of `job` are.
+    fileprivate func directory(of job: Job) -> String {
+        switch self {
+        case .directory(let directory), .scratch(let directory): "\(directory)/\(job.name)"
+        }
+    }
+
+    fileprivate func durability(_ durability: Durability) -> StateDurability {
+        switch self {
+        case .directory: durability == .powerLoss ? .powerLoss : .none
+        case .scratch: .none
+        }
+    }
+
+    /// The note that says whether the states may not be on the disk; nil where nobody wants to know.
+    fileprivate func unsyncedMark(of job: Job) throws -> UnsyncedMark? {
+        guard case .directory = self else { return nil }
+        return try UnsyncedMark(directory: directory(of: job))
     }
 }
 
@@ -23,10 +37,11 @@ final class OpenJob {
     let log: any JobLog
     let commits: any JobLogPartition
     let settings: RunSettings
-    private let inputs: TaskInputs
+    private let maker: TaskMaker
+    private var inputs: TaskInputs { maker.inputs }
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
-    /// Says whether the states may not be on the disk; nil in memory.
+    /// Says whether the states may not be on the disk; nil for the test kit.
     private let unsynced: UnsyncedMark?
 
     /// Plans, makes missing topics, opens every task's state, ends what its last stop left open, and
@@ -37,10 +52,10 @@ final class OpenJob {
     ) throws {
         self.log = log
         self.settings = settings
-        unsynced = try state.directory(of: job).map { try UnsyncedMark(directory: $0) }
+        unsynced = try state.unsyncedMark(of: job)
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
-        inputs = TaskInputs(plan: plan, log: log)
+        maker = TaskMaker(plan, on: log, memoryBytes: settings.memory)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
         if settings.durability == .processCrash { try unsynced?.set() }
@@ -52,6 +67,11 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
+        if tasks.contains(where: { $0.commit.number != $0.commit.logged?.number ?? 0 }) {
+            // Commits that were decided and are marked only now.
+            let lastCommits = try CommitsTopic.lastCommits(in: commits)
+            for task in tasks { task.commit.logged = lastCommits[task.name] }
+        }
         if settings.durability == .powerLoss, mayBeUnsynced { try makeDurable() }
     }
 
@@ -91,55 +111,31 @@ final class OpenJob {
         _ lastCommits: [String: LoggedCommit]
     ) throws {
         let name = kind.taskName(partition)
-        let declarations = TaskSetup.Declarations()
-        let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
-        let environment =
-            switch location {
-            case .directory(let directory):
-                StateEnvironment(
-                    directory: "\(directory)/\(plan.job.name)/\(name)",
-                    settings: StateSettings(
-                        durability: settings.durability == .powerLoss ? .powerLoss : .none))
-            case .memory(let states): StateEnvironment(inMemory: states(name))
-            }
-        for store in declarations.stores { environment.register(store) }
-        try environment.open()
-
-        let newProducerID: () throws -> Int64 = { [log] in try log.takeProducerIDs(1) }
-        let restored = try RestoredTask(environment, of: name, newProducerID: newProducerID)
+        let made = try maker.make(
+            kind, partition, directory: "\(location.directory(of: plan.job))/\(name)",
+            durability: location.durability(settings.durability))
+        let (task, restored) = (made.task, made.restored)
         try CommitRecovery.requireSameCommit(
             restored.commit, task: name, inLog: lastCommits[name]?.number ?? 0, commits)
         if restored.isNew {
             // The producer's id is known before its first record: recovery finds what is its own.
-            try environment.commit([
+            try task.environment.commit([
                 SystemChange(.commit, key: CommitRecord.key, value: restored.commit.encoded())
             ])
         }
-        let outputs = try kind.outputs.map { output in
-            (
-                outlet: output.outlet,
-                partitions: try inputs.partitions(of: output.topic, output.partitionCount)
-            )
-        }
-        let written = outputs.flatMap(\.partitions) + [commits]
+        let written = made.outputs + [commits]
         let unconfirmed = try CommitRecovery.resolve(restored, task: name, outputs: written)
-        let task = TaskCore(
-            name: name, partition: partition, calls: calls,
-            environment: environment, stores: declarations.stores,
-            outputs: OutputBuffer(outputs),
-            memory: TaskMemory(
-                bytes: settings.memory, tasks: plan.kinds.reduce(0) { $0 + $1.taskCount }),
-            restored: restored, newProducerID: newProducerID)
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.logged = lastCommits[name]
         task.commit.producer = try CommitRecovery.nextProducer(
-            after: restored.commit.producer, outputs: written, newProducerID: newProducerID)
+            after: restored.commit.producer, outputs: written,
+            newProducerID: task.newProducerID)
         if task.commit.producer.id != restored.commit.producer.id {
             // As for a new task: an id that only the log has seen would never be aborted.
             var record = restored.commit
             record.producer = task.commit.producer
-            try environment.commit([
+            try task.environment.commit([
                 SystemChange(.commit, key: CommitRecord.key, value: record.encoded())
             ])
         }

@@ -6,8 +6,11 @@ final class SourceInput: TaskInput {
     let route: Int
     let partition: any JobLogPartition
     private let cursor: any JobLogCursor
+    private let source: RecordSource
+    /// The records that come next, and the first one's timestamp.
+    private var head: (records: BatchRecords, timestamp: Timestamp)?
     private let isBootstrap: Bool
-    /// Whether its records count in progress and summary: of an input that every task reads, one does.
+    /// Of an input that every task reads, one does.
     let isCounted: Bool
     private let disorder: Duration
     private let mode: RunMode
@@ -30,6 +33,7 @@ final class SourceInput: TaskInput {
         self.end = end
         latest = position.time
         cursor = partition.makeCursor(from: position.offset)
+        source = RecordSource(partition.name, of: partition.name.topic)
     }
 
     var isFirst: Bool { isBootstrap }
@@ -41,7 +45,7 @@ final class SourceInput: TaskInput {
             if hasEnded { return nil }
         case .live:
             let isIdle = ContinuousClock.now - lastActive > Limits.idleTimeout
-            if isIdle, cursor.recordOffset == nil { return nil }
+            if isIdle, head == nil { return nil }
         }
         return latest == .distantPast ? latest : latest.advanced(by: .zero - disorder)
     }
@@ -59,21 +63,53 @@ final class SourceInput: TaskInput {
 
     func state() throws -> InputState {
         if hasEnded { return .ended }
-        guard try cursor.hasRecord(), let timestamp = cursor.recordTimestamp else {
-            return hasEnded ? .ended : .waiting
+        while head == nil {
+            guard let records = try cursor.open() else { return hasEnded ? .ended : .waiting }
+            guard records.left > 0 else {
+                cursor.close(records)
+                continue
+            }
+            guard let first = try look(at: records) else { return .ended }
+            head = (records, first)
         }
-        if mode != .live, let offset = cursor.recordOffset, offset >= end {
-            // Only records that came after the run began are left.
-            cursor.seek(to: end)
-            return .ended
-        }
-        return .ready(timestamp)
+        return head.map { .ready($0.timestamp) } ?? .waiting
     }
 
-    func take(_ body: (borrowing RecordView) throws -> Void) throws {
-        if let timestamp = cursor.recordTimestamp, timestamp > latest { latest = timestamp }
+    /// The timestamp of the first record; nil if it came after the bounded run began.
+    private func look(at records: BatchRecords) throws -> Timestamp? {
+        var next = records
+        do {
+            let record = try next.read()
+            guard mode != .live, record.offset >= end else { return record.timestamp }
+        } catch { throw cursor.damagedRecord(error) }
+        cursor.seek(to: end)
+        return nil
+    }
+
+    func open(upTo timeMax: Timestamp, limit: Int, othersWatermark: Timestamp) -> RecordBatch {
+        guard let records = head?.records else {
+            preconditionFailure("state() has found no record")
+        }
+        var bounds = RecordBatch.Bounds(timeMax: timeMax, othersWatermark: othersWatermark)
+        if mode != .live { bounds.offsetEnd = end.rawValue }
+        bounds.disorder = disorder.milliseconds
+        if isBootstrap {
+            bounds.movesEventTime = false
+            if othersWatermark == .distantFuture { bounds.othersWatermark = .min }
+        }
+        return RecordBatch(records, left: limit, bounds: bounds, latest: latest, from: source)
+    }
+
+    func close(_ batch: borrowing RecordBatch) {
+        guard batch.taken > 0 else { return }
+        latest = Timestamp(milliseconds: batch.latest)
         if mode == .live { lastActive = .now }
-        try cursor.withRecord(body)
-        cursor.take()
+        cursor.close(batch.records)
+        head = nil
+    }
+
+    func damagedRecord(_ damage: MalformedBatch) -> any Error {
+        head = nil
+        return cursor.damagedRecord(damage)
     }
 }

@@ -1,17 +1,15 @@
-public import StreamJobsLog
-
 /// A task without its type: closures over one value of it, to be called from its thread only.
 @usableFromInline
 struct TaskCalls {
-    /// A record of the input with that number.
+    /// Records of the input with that number.
     @usableFromInline
-    let deliver: (borrowing RecordView, Int, inout TaskContext) throws -> Void
+    let deliver: (inout RecordBatch, Int, inout TaskContext) throws -> Void
     @usableFromInline
     let timerFired: (EventTimer, inout TaskContext) throws -> Void
 
     @usableFromInline
     init(
-        deliver: @escaping (borrowing RecordView, Int, inout TaskContext) throws -> Void,
+        deliver: @escaping (inout RecordBatch, Int, inout TaskContext) throws -> Void,
         timerFired: @escaping (EventTimer, inout TaskContext) throws -> Void
     ) {
         self.deliver = deliver

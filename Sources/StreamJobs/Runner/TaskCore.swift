@@ -2,7 +2,7 @@
 // thread that the task was given to.
 
 import LocalState
-public import StreamJobsLog
+import StreamJobsLog
 
 /// A task and all that is its own.
 @usableFromInline
@@ -19,12 +19,11 @@ final class TaskCore {
     private var inputs: [any TaskInput] = []
     private(set) var mode = RunMode.live
 
-    // What a call needs.
-    @usableFromInline var keyBytes: [UInt8] = []
-    @usableFromInline var valueBytes: [UInt8] = []
-    private var internalHeaders: [Header]
-    private(set) var currentTimestamp = Timestamp.distantPast
-    private(set) var currentPartition = PartitionID(0)
+    // Memory for what is sent, lent to the context of a call.
+    private var keyBytes: [UInt8] = []
+    private var valueBytes: [UInt8] = []
+    /// What records for repartition topics carry, with the promise that it was made for.
+    private var internalHeaders: (headers: [Header], promise: Timestamp)
 
     // What the next commit takes.
     var outputs: OutputBuffer
@@ -64,7 +63,7 @@ final class TaskCore {
         self.memory = memory
         number = InternalRecord.taskNumber(name)
         promise = restored.commit.promise
-        internalHeaders = InternalRecord.headers(task: number, promise: promise)
+        internalHeaders = (InternalRecord.headers(task: number, promise: promise), promise)
         timers = EventTimers(restored.timers)
         eventTime = EventTime(restored.commit.watermark)
         lateCount = restored.commit.lateCount
@@ -92,27 +91,32 @@ final class TaskCore {
         while done < limit, !mustCommit {
             if let timer = timers.take(upTo: eventTime.watermark) {
                 try fire(timer)
-            } else {
-                switch try next() {
-                case .input(let input): try take(from: input)
-                case .nothing:
-                    // Of a live run what upstream tasks have told counts without a record too.
-                    guard mode == .live, advanceEventTime() else { return done }
-                    continue
-                case .ended:
-                    guard try finish() else { return done }
-                }
+                done += 1
+                continue
             }
-            done += 1
+            switch try next() {
+            case .input(let input, let timeMax):
+                done += try take(from: input, upTo: timeMax, limit: limit - done)
+            case .nothing:
+                // Of a live run what upstream tasks have told counts without a record too.
+                guard mode == .live, advanceEventTime() else { return done }
+            case .ended:
+                guard try finish() else { return done }
+                done += 1
+            }
         }
         return done
     }
 
     /// The task must commit before it goes on: so much is held back, or it has asked for it.
+    @usableFromInline
     var mustCommit: Bool {
-        !requests.isEmpty || outputs.byteCount > memory.outputBytesMax
-            || environment.dirtyCount * Limits.storeEntryBytes > memory.stateBytesMax
+        !requests.isEmpty || holdsMuchOutput
+            || environment.dirtyBytes > environment.dirtyBytesMax
     }
+
+    /// What it has sent takes as much memory as it should.
+    var holdsMuchOutput: Bool { outputs.byteCount > memory.outputBytesMax }
 
     /// What a task may ask of its runner.
     struct Requests: OptionSet {
@@ -124,7 +128,8 @@ final class TaskCore {
     func request(_ request: Requests) { requests.insert(request) }
 
     private enum Next {
-        case input(any TaskInput)
+        /// Its records up to that time come before those of the other inputs.
+        case input(any TaskInput, timeMax: Timestamp)
         case nothing
         case ended
     }
@@ -132,52 +137,74 @@ final class TaskCore {
     /// The input whose record comes next: bootstrap inputs first, then the lowest timestamp, of equal
     /// ones the input named first. A bounded run decides only when every input has shown its next.
     private func next() throws -> Next {
-        var best: (input: any TaskInput, timestamp: Timestamp)?
         var isWaiting = false
-        for isFirst in [true, false] {
-            for input in inputs where input.isFirst == isFirst {
-                switch try input.state() {
-                case .ready(let timestamp):
-                    if timestamp < best?.timestamp ?? .distantFuture || best == nil {
-                        best = (input, timestamp)
-                    }
-                case .waiting: isWaiting = true
-                case .ended: break
-                }
-            }
-            if isFirst, let best { return .input(best.input) }
-        }
+        if let first = try next(amongFirst: true, &isWaiting) { return first }
+        let other = try next(amongFirst: false, &isWaiting)
         if isWaiting, mode != .live { return .nothing }
-        if let best { return .input(best.input) }
-        return isWaiting || mode == .live ? .nothing : .ended
+        return other ?? (isWaiting || mode == .live ? .nothing : .ended)
     }
 
-    private func take(from input: any TaskInput) throws {
-        isDirty = true
-        progress.recordCount += 1
-        progress.timerCount = 0
-        raisePromise(to: eventTime.watermark)
-        if let source = input as? SourceInput, source.isCounted { sourceRecordCount += 1 }
-        try input.take { record in
-            currentTimestamp = record.timestamp
-            currentPartition = input.partition.name.partition
-            var context = TaskContext(self)
-            do {
-                try calls.deliver(record, input.route, &context)
-            } catch let error where !(error is StateError) {
-                throw failure(error, in: input.partition.name, record)
+    private func next(amongFirst: Bool, _ isWaiting: inout Bool) throws -> Next? {
+        var best: (input: any TaskInput, timestamp: Timestamp)?
+        var timeMax = Timestamp.distantFuture
+        for input in inputs where input.isFirst == amongFirst {
+            switch try input.state() {
+            case .ready(let timestamp):
+                if let earlier = best?.timestamp {
+                    guard timestamp < earlier else {
+                        timeMax = min(timeMax, timestamp)
+                        continue
+                    }
+                    // All before were named before, and have none below `earlier`.
+                    timeMax = Timestamp(milliseconds: earlier.milliseconds - 1)
+                }
+                best = (input, timestamp)
+            case .waiting: isWaiting = true
+            case .ended: break
             }
         }
+        return best.map { .input($0.input, timeMax: timeMax) }
+    }
+
+    /// Takes records of `input` until something else comes before the next one; gives how many.
+    private func take(from input: any TaskInput, upTo timeMax: Timestamp, limit: Int) throws -> Int
+    {
+        isDirty = true
+        var othersWatermark = Timestamp.distantFuture
+        for other in inputs where other !== input {
+            if let watermark = other.watermark { othersWatermark = min(othersWatermark, watermark) }
+        }
+        var batch = input.open(upTo: timeMax, limit: limit, othersWatermark: othersWatermark)
+        var context = TaskContext(self)
+        do {
+            try calls.deliver(&batch, input.route, &context)
+        } catch {
+            end(batch, of: input, &context)
+            throw explained(error, at: batch.records, in: input)
+        }
+        end(batch, of: input, &context)
+        precondition(batch.taken > 0, "the record that was chosen comes first")
         advanceEventTime()
+        return batch.taken
+    }
+
+    private func end(
+        _ batch: borrowing RecordBatch, of input: any TaskInput, _ context: inout TaskContext
+    ) {
+        take(back: &context)
+        if input.isCounted { sourceRecordCount += batch.taken }
+        progress.recordCount += Int64(batch.taken)
+        if batch.taken > 0 { progress.timerCount = 0 }
+        input.close(batch)
     }
 
     private func fire(_ timer: EventTimer) throws {
         isDirty = true
         progress.timerCount += 1
-        raisePromise(to: timer.time.advanced(by: .milliseconds(-1)))
-        currentTimestamp = timer.time
-        currentPartition = PartitionID(partition)
+        promise = max(promise, timer.time.advanced(by: .milliseconds(-1)))
         var context = TaskContext(self)
+        context.currentTimestamp = timer.time
+        defer { take(back: &context) }
         do {
             try calls.timerFired(timer, &context)
         } catch let error where !(error is StateError) {
@@ -187,10 +214,24 @@ final class TaskCore {
         }
     }
 
-    private func raisePromise(to time: Timestamp) {
-        guard time > promise else { return }
-        promise = time
-        internalHeaders = InternalRecord.headers(task: number, promise: promise)
+    // MARK: Lending to a context
+
+    func lendKeyBytes() -> [UInt8] {
+        defer { keyBytes = [] }
+        return keyBytes
+    }
+
+    func lendValueBytes() -> [UInt8] {
+        defer { valueBytes = [] }
+        return valueBytes
+    }
+
+    private func take(back context: inout TaskContext) {
+        eventTime.advance(to: context.eventTime)
+        promise = context.promise
+        lateCount = context.lateCount
+        swap(&keyBytes, &context.keyBytes)
+        swap(&valueBytes, &context.valueBytes)
     }
 
     /// Whether a timer is due then.
@@ -221,7 +262,6 @@ final class TaskCore {
     func stand(at logged: LoggedCommit) {
         eventTime = EventTime(logged.watermark)
         promise = logged.promise
-        internalHeaders = InternalRecord.headers(task: number, promise: promise)
         lateCount = logged.lateCount
         progress = logged.progress
         for (key, position) in logged.positions { commit.positions[key] = position }
@@ -252,39 +292,44 @@ final class TaskCore {
         return max(promise, due.time.advanced(by: .milliseconds(-1)))
     }
 
-    private func failure(
-        _ error: any Error, in partition: TopicPartition, _ record: borrowing RecordView
-    ) -> JobError {
-        let key = record.withKey { bytes in
-            bytes.map { "'" + String(decoding: $0.prefix(80), as: UTF8.self) + "'" } ?? "null"
+    /// What has gone wrong with the next of `records`, in words.
+    private func explained(
+        _ error: any Error, at records: BatchRecords, in input: any TaskInput
+    ) -> any Error {
+        if let damage = error as? MalformedBatch { return input.damagedRecord(damage) }
+        if error is StateError { return error }
+        var records = records
+        var position = ""
+        if records.left > 0, let record = try? records.read() {
+            let key = record.withKey { bytes in
+                bytes.map { "'" + String(decoding: $0.prefix(80), as: UTF8.self) + "'" } ?? "null"
+            }
+            position = " offset \(record.offset), key \(key)"
         }
         return JobError(
             .userCodeFailed,
-            "the task \(name) failed at \(partition) offset \(record.offset), key \(key): \(error)")
+            "the task \(name) failed at \(input.partition.name)\(position): \(error)")
     }
 
     // MARK: Sending
 
-    /// Sends what lies in `keyBytes` and `valueBytes`.
-    @usableFromInline
     func emit(
-        toOutput number: Int, named topic: String, isKeyNull: Bool, isValueNull: Bool,
-        timestamp: Timestamp, headers: [Header]
+        toOutput number: Int, named topic: String, key: UnsafeRawBufferPointer?,
+        value: UnsafeRawBufferPointer?, timestamp: Timestamp, promise: Timestamp, headers: [Header]
     ) throws {
         let slot = outputs.slot(ofOutput: number, named: topic)
         let count = outputs.partitionCount(slot)
-        let headers = outputs.isInternal(slot) ? internalHeaders : headers
-        try keyBytes.withUnsafeBytes { key in
-            try valueBytes.withUnsafeBytes { value in
-                let target =
-                    isKeyNull
-                    ? partition % count
-                    : Int(Partitioner.partition(forKey: key, of: count).rawValue)
-                try outputs.append(
-                    key: isKeyNull ? nil : key, value: isValueNull ? nil : value,
-                    timestamp: timestamp, headers: headers, to: slot, target)
-            }
+        let isInternal = outputs.isInternal(slot)
+        if isInternal, internalHeaders.promise != promise {
+            internalHeaders = (
+                InternalRecord.headers(task: self.number, promise: promise), promise
+            )
         }
+        let target = key.map { Int(Partitioner.partition(forKey: $0, of: count).rawValue) }
+        try outputs.append(
+            key: key, value: value, timestamp: timestamp,
+            headers: isInternal ? internalHeaders.headers : headers, to: slot,
+            target ?? partition % count)
     }
 
     // MARK: Positions

@@ -48,13 +48,34 @@ package protocol TaskInput: AnyObject {
     var partition: any JobLogPartition { get }
     /// Whether it must be read before the others (a bootstrap input).
     var isFirst: Bool { get }
+    /// Whether its records count in progress and summary.
+    var isCounted: Bool { get }
     /// No earlier record is expected; nil if the input takes no part in event time (now).
     var watermark: Timestamp? { get }
     var positions: [(PositionKey, InputPosition)] { get }
     /// What it has now; reads on if need be.
     func state() throws -> InputState
-    /// Gives the record that `state` has found and moves behind it once `body` has returned.
-    func take(_ body: (borrowing RecordView) throws -> Void) throws
+    /// The records from the one that `state` has found on, as far as they come before all others of this
+    /// input and none is ordered behind `timeMax`; valid until `close`. The positions stay.
+    func open(upTo timeMax: Timestamp, limit: Int, othersWatermark: Timestamp) -> RecordBatch
+    /// Moves behind what was taken of the batch.
+    func close(_ batch: borrowing RecordBatch)
+    /// The error for a record, the next one of those opened, whose lengths cannot be true.
+    func damagedRecord(_ damage: MalformedBatch) -> any Error
+}
+
+extension TaskInput {
+    /// Gives the one record that `state` has found and moves behind it once `body` has returned; for tests.
+    package func take(_ body: (borrowing RecordView) throws -> Void) throws {
+        var batch = open(upTo: .distantFuture, limit: 1, othersWatermark: .distantFuture)
+        defer { close(batch) }
+        var records = batch.records
+        let record = try records.read()
+        var told: Int64 = 0
+        precondition(batch.admits(record, &told), "the record that was chosen comes first")
+        try body(record)
+        batch.take(records, told)
+    }
 }
 
 /// How the inputs of a task are to be read.

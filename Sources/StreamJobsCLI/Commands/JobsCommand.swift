@@ -17,10 +17,10 @@ struct JobsCommand: ParsableCommand {
         let width = jobs.map(\.name.count).max() ?? 0
         for job in jobs {
             if json {
-                output.write("{")
-                JSONText.append(field: "job", string: job.name, to: &output.buffer)
-                JSONText.append(field: "summary", string: job.summary, to: &output.buffer)
-                output.write("}\n")
+                output.writeObject { line in
+                    JSONText.append(field: "job", string: job.name, to: &line)
+                    JSONText.append(field: "summary", string: job.summary, to: &line)
+                }
             } else {
                 let padding = String(repeating: " ", count: width - job.name.count + 2)
                 output.write(job.summary.isEmpty ? job.name : job.name + padding + job.summary)

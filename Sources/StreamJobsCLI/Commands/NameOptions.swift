@@ -1,4 +1,5 @@
-// `--topic` and `--group` beside the first argument, as Kafka's tools have them. Exactly one of the two is given.
+// `--topic` and `--group` beside the first argument, as Kafka's tools have them: a name stands in one of the
+// two places, never in both.
 
 import ArgumentParser
 
@@ -68,7 +69,7 @@ struct GroupsOption: ParsableArguments {
 }
 
 enum Names {
-    /// `a,b` of Kafka's options. An empty part stays, to be refused as a name.
+    /// `a,b` of Kafka's options and of `--key-columns`. An empty part stays, to be refused as a name.
     static func parts(_ list: String) -> [String] {
         list.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }

@@ -93,17 +93,23 @@ package struct CSVReader {
     }
 
     private mutating func keep(_ range: Range<Int>) throws {
-        guard fields.count + range.count <= rowBytesMax else {
-            throw error(
-                "the row is longer than \(rowBytesMax / 1024 / 1024) MiB; is there a quote "
-                    + "that is never closed?")
-        }
+        try requireRoom(for: range.count)
         let bytes = buffer[range]
         if hasOnlyASCII { hasOnlyASCII = bytes.allSatisfy { $0 < 0x80 } }
         fields.append(contentsOf: bytes)
     }
 
+    /// A field without bytes takes room as well: its comma, and where it ends.
+    private func requireRoom(for byteCount: Int) throws {
+        guard fields.count + fieldEnds.count + byteCount <= rowBytesMax else {
+            throw error(
+                "the row is longer than \(rowBytesMax / 1024 / 1024) MiB; is there a quote "
+                    + "that is never closed?")
+        }
+    }
+
     private mutating func endField() throws {
+        try requireRoom(for: 0)
         fieldEnds.append(fields.count)
         guard !hasOnlyASCII else { return }
         let last = field(fieldCount - 1)

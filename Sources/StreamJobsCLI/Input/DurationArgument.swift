@@ -40,12 +40,11 @@ package struct DurationArgument: CustomStringConvertible, Sendable {
                 index <= 1 || units.startIndex > 1,
                 character == "T" ? digits.isEmpty : !digits.isEmpty
             else { throw notISO }
-            let (product, isTooLong) = (Int64(digits) ?? 0)
+            // The T has none.
+            let (product, isTooLong) = (Int64(digits) ?? .max)
                 .multipliedReportingOverflow(by: units[index].milliseconds)
             let (sum, isOver) = milliseconds.addingReportingOverflow(product)
-            guard !isTooLong, !isOver, digits.count < 18 else {
-                throw CommandError.usage("it is too long")
-            }
+            guard !isTooLong, !isOver else { throw CommandError.usage("it is too long") }
             milliseconds = sum
             units = units[(index + 1)...]
             digits = ""

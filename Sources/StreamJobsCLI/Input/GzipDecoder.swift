@@ -1,4 +1,5 @@
-// Takes gzip off. The only file that imports zlib.
+// Takes gzip off what is read piece by piece. zlib is imported here and, for batches that are in memory as a
+// whole, by Sources/Compression.
 
 private import CStreamJobsZlib
 

@@ -112,13 +112,6 @@ package enum JSONText {
         json.append(UInt8(ascii: "]"))
     }
 
-    /// As `append(name:)`, for names that are not known beforehand.
-    package static func append(key: String, to json: inout [UInt8]) {
-        if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
-        append(string: key.utf8, to: &json)
-        json.append(UInt8(ascii: ":"))
-    }
-
     /// Appends `"name":`, with a comma before it unless it is an object's first. Names need no escapes.
     package static func append(name: StaticString, to json: inout [UInt8]) {
         if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
@@ -152,6 +145,19 @@ package enum JSONText {
 }
 
 extension JSONText {
+    /// Appends the field settings: an object of strings.
+    static func append(settings: [TopicSettings.Entry], to json: inout [UInt8]) {
+        append(name: "settings", to: &json)
+        json.append(UInt8(ascii: "{"))
+        for setting in settings {
+            if json.last != UInt8(ascii: "{") { json.append(UInt8(ascii: ",")) }
+            append(string: setting.name.utf8, to: &json)
+            json.append(UInt8(ascii: ":"))
+            append(string: setting.value.utf8, to: &json)
+        }
+        json.append(UInt8(ascii: "}"))
+    }
+
     /// Appends the fields topic and partition.
     static func append(_ partition: TopicPartition, to json: inout [UInt8]) {
         append(field: "topic", string: partition.topic, to: &json)

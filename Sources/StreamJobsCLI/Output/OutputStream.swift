@@ -26,6 +26,15 @@ final class OutputStream {
         buffer.append(contentsOf: "}\n".utf8)
     }
 
+    /// Runs `body`, which writes, and flushes also where it throws: what was done or read before it is told.
+    /// Throws what `body` throws, or else what flushing does.
+    func flushing(_ body: () throws -> Void) throws {
+        let result = Result { try body() }
+        let flushed = Result { try flush() }
+        try result.get()
+        try flushed.get()
+    }
+
     func flushIfFull() throws {
         if buffer.count >= Limits.outputChunkBytes { try flush() }
     }

@@ -70,13 +70,6 @@ package struct LineSource {
         self.format = format
     }
 
-    /// - Parameter keySeparator: What stands between key and value, `\t` for a tab.
-    package init(_ source: any ByteSource, keySeparator: String?) {
-        var format = LineFormat()
-        format.keySeparator = keySeparator.map(LineFormat.bytes)
-        self.init(source, format)
-    }
-
     /// Sends all lines. What has come is on the disk before more is waited for.
     func send(to writer: TopicWriter) throws {
         var lines = LineReader(source, lineBytesMax: writer.rowBytesMax)
@@ -90,16 +83,8 @@ package struct LineSource {
         }
     }
 
-    /// Key and value: what is before the first separator and behind it. Throws `badInput` with the line's
-    /// number where there is none.
-    package func split(_ line: ArraySlice<UInt8>, number: Int) throws -> (
-        key: [UInt8]?, value: [UInt8]
-    ) {
-        let record = try record(line, number: number)
-        return (record.key, record.value ?? [])
-    }
-
-    /// The line's record. Throws `badInput` with the line's number where a separator is missing.
+    /// The line's record: the key is what is before the first separator, the value what is behind it. Throws
+    /// `badInput` with the line's number where a separator is missing.
     package func record(_ line: ArraySlice<UInt8>, number: Int) throws -> LineRecord {
         var record = LineRecord(key: format.key)
         var rest = line

@@ -145,8 +145,13 @@ final class TopicWriter {
 
     private func failure(_ cause: any Error) -> CommandError {
         let written = sink.writtenCount
+        let isUnknown = (cause as? LogError)?.code == .outcomeUnknown
         let outcome =
             switch (count, written) {
+            // Of those behind the written ones nothing is known: the cause says when it will be.
+            case (_, 0) where isUnknown: ""
+            case _ where isUnknown:
+                "; the \(written) records of the transactions before it are written"
             case (0, _): ""
             case (1, 0): "; the record before it is not written"
             case (1, _): "; the record before it is written"

@@ -1,5 +1,6 @@
 // append.written, append.flushed, append.group-commit, concurrency.*
 
+import BenchmarkSupport
 import CFloors
 import Foundation
 import StreamJobsLog

@@ -1,5 +1,6 @@
 // compaction.cost, retention.cost
 
+import BenchmarkSupport
 import Foundation
 import StreamJobsLog
 import Synchronization

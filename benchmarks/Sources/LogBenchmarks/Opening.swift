@@ -1,5 +1,6 @@
 // open.partitions, open.crashed, memory.partition
 
+import BenchmarkSupport
 import CFloors
 import Foundation
 import StreamJobsLog

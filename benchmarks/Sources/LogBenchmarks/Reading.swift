@@ -1,5 +1,6 @@
 // scan.verified, scan.consumer, wake
 
+import BenchmarkSupport
 import CFloors
 import Foundation
 import StreamJobsLog
@@ -136,12 +137,4 @@ enum Reading {
     private static func expectedSum(_ count: Int) -> UInt64 {
         UInt64(count * (8 + Workload.valueBytes + Int(UInt8(ascii: "v"))))
     }
-}
-
-struct WrongResult: Error, CustomStringConvertible {
-    let description: String
-}
-
-func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
-    guard condition else { throw WrongResult(description: message()) }
 }

@@ -25,23 +25,26 @@ extension GroupsCommand {
 
         func run() throws {
             let groups = names + groupsOption.groups
-            let output = OutputStream()
             try data.withOwnedLog { log in
                 // All are looked up before the first is deleted.
                 for group in groups { _ = try log.groups.committedOffsets(of: group) }
-                for group in groups {
-                    try log.groups.delete(group)
-                    guard json else {
-                        output.write("deleted \(group)\n")
-                        continue
-                    }
-                    output.writeObject { line in
-                        JSONText.append(field: "group", string: group, to: &line)
-                        JSONText.append(field: "deleted", flag: true, to: &line)
+                let output = OutputStream()
+                try output.flushing {
+                    var deleted: Set<String> = []
+                    for group in groups {
+                        if deleted.insert(group).inserted { try log.groups.delete(group) }
+                        write(group, to: output)
                     }
                 }
             }
-            try output.flush()
+        }
+
+        private func write(_ group: String, to output: OutputStream) {
+            guard json else { return output.write("deleted \(group)\n") }
+            output.writeObject { line in
+                JSONText.append(field: "group", string: group, to: &line)
+                JSONText.append(field: "deleted", flag: true, to: &line)
+            }
         }
     }
 

@@ -15,8 +15,9 @@ extension GroupsCommand {
                     [--dry-run | --execute] [--json] [--data DIR]
                 """,
             discussion: """
-                Shows what it would move, also beside a running job, and moves it with --execute. All partitions that the group has \
-                committed unless topics are named. An offset beyond an end becomes that end.
+                Shows what it would move, also beside a running job, and moves it with --execute. All \
+                partitions that the group has committed unless topics are named. An offset beyond an end \
+                becomes that end.
 
                   \(RootCommand.programName) groups reset-offsets billing --topic flights:0 --to-offset 500
                   \(RootCommand.programName) groups reset-offsets billing --by-duration 2h --execute

@@ -83,16 +83,9 @@ extension LogCommand {
                 }
                 return file
             }
-            for file in chosen {
-                do {
-                    try dump.print(file)
-                } catch let failure as LogError {
-                    // What was read before it is good.
-                    try output.flush()
-                    throw failure
-                }
+            try output.flushing {
+                for file in chosen { try dump.print(file) }
             }
-            try output.flush()
             guard dump.problemCount == 0 else {
                 throw CommandError(
                     exitCode: ExitCodes.io, "\(counted(dump.problemCount, "place")) not right")

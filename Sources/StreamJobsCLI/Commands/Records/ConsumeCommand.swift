@@ -117,18 +117,13 @@ struct ConsumeCommand: CheckedCommand {
         let printer = RecordPrinter(
             output, try self.output.recordFormat(), maxRecords: maxMessages,
             quietMax: timeoutMs?.duration, stop)
-        do {
+        try output.flushing {
             if let group {
                 try printTopic(asMemberOf: group, with: printer)
             } else {
                 try printTopic(with: printer)
             }
-        } catch let failure as LogError {
-            // What was read before it is good.
-            try output.flush()
-            throw failure
         }
-        try output.flush()
         StandardError.erase()
         try stop.check()
     }

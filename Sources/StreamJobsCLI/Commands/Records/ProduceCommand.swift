@@ -116,7 +116,7 @@ struct ProduceCommand: CheckedCommand {
             throw ValidationError(
                 "--csv goes with none of --headers, --key, --null-marker and --property")
         }
-        if let keyColumns, names(of: keyColumns).contains("") {
+        if let keyColumns, Names.parts(keyColumns).contains("") {
             throw ValidationError("--key-columns has an empty name: '\(keyColumns)'")
         }
         if sort, timestampColumn == nil {
@@ -176,11 +176,7 @@ struct ProduceCommand: CheckedCommand {
             return try LineSource(input, try format()).send(to: writer)
         }
         let columns = CSVColumns(
-            key: keyColumns.map(names) ?? [], timestamp: timestampColumn)
+            key: keyColumns.map(Names.parts) ?? [], timestamp: timestampColumn)
         try CSVSource(input, columns: columns, isSorted: sort).send(to: writer)
-    }
-
-    private func names(of columns: String) -> [String] {
-        columns.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     }
 }

@@ -100,13 +100,7 @@ extension TopicsCommand {
                 output.writeObject { line in
                     JSONText.append(field: "topic", string: topic.name, to: &line)
                     JSONText.append(field: "partitions", number: topic.partitionCount, to: &line)
-                    JSONText.append(name: "settings", to: &line)
-                    line.append(UInt8(ascii: "{"))
-                    for setting in settings {
-                        JSONText.append(key: setting.name, to: &line)
-                        JSONText.append(string: setting.value.utf8, to: &line)
-                    }
-                    line.append(UInt8(ascii: "}"))
+                    JSONText.append(settings: settings, to: &line)
                 }
             } else {
                 output.write("\(topic.name)  \(counted(topic.partitionCount, "partition"))\n")

@@ -29,17 +29,22 @@ extension TopicsCommand {
 
         func run() throws {
             let topics = names + topicsOption.topics
-            let output = OutputStream()
             try data.withOwnedLog { log in
                 let known = Set(log.topics.map(\.name))
-                let chosen = topics.filter { !ifExists || known.contains($0) }
                 // All are checked before the first is deleted.
-                for name in chosen { _ = try data.publicTopic(name, in: log, toBe: "deleted") }
-                var deleted: Set<String> = []
-                for name in chosen where deleted.insert(name).inserted { try log.deleteTopic(name) }
-                for name in topics { write(name, isDeleted: deleted.contains(name), to: output) }
+                for name in topics where !ifExists || known.contains(name) {
+                    _ = try data.publicTopic(name, in: log, toBe: "deleted")
+                }
+                let output = OutputStream()
+                try output.flushing {
+                    var deleted: Set<String> = []
+                    for name in topics {
+                        let isThere = !ifExists || known.contains(name)
+                        if isThere, deleted.insert(name).inserted { try log.deleteTopic(name) }
+                        write(name, isDeleted: isThere, to: output)
+                    }
+                }
             }
-            try output.flush()
         }
 
         private func write(_ name: String, isDeleted: Bool, to output: OutputStream) {

@@ -78,20 +78,22 @@ extension TopicsCommand {
 
         func run() throws {
             let cuts = try cuts()
-            let output = OutputStream()
             try data.withOwnedLog { log in
                 for cut in cuts {
                     _ = try data.publicTopic(cut.topic, in: log, toBe: "cut")
                     _ = try log.partition(name(of: cut))
                 }
-                for cut in cuts {
-                    let partition = try log.partition(name(of: cut))
-                    let offset = cut.offset < 0 ? partition.lastStableOffset : Offset(cut.offset)
-                    try log.deleteRecords(of: partition.name, before: offset)
-                    write(partition, to: output)
+                let output = OutputStream()
+                try output.flushing {
+                    for cut in cuts {
+                        let partition = try log.partition(name(of: cut))
+                        let offset =
+                            cut.offset < 0 ? partition.lastStableOffset : Offset(cut.offset)
+                        try log.deleteRecords(of: partition.name, before: offset)
+                        write(partition, to: output)
+                    }
                 }
             }
-            try output.flush()
         }
 
         private func name(of cut: Cut) -> TopicPartition {

@@ -90,13 +90,7 @@ extension TopicsCommand {
             JSONText.append(field: "topic", string: topic.name, to: &line)
             JSONText.append(field: "id", string: topic.id.description, to: &line)
             JSONText.append(field: "internal", flag: topic.isInternal, to: &line)
-            JSONText.append(name: "settings", to: &line)
-            line.append(UInt8(ascii: "{"))
-            for setting in settings {
-                JSONText.append(key: setting.name, to: &line)
-                JSONText.append(string: setting.value.utf8, to: &line)
-            }
-            line.append(UInt8(ascii: "}"))
+            JSONText.append(settings: settings, to: &line)
             JSONText.append(field: "partitions", objects: partitions, to: &line) {
                 partition, line in
                 let id = partition.name.partition

@@ -35,6 +35,22 @@ int floor_append_threads(const floor_append_job *jobs, size_t count);
 // records and adds up key and value lengths and the first byte of each value.
 int floor_scan(const char *const *paths, size_t count, floor_scan_result *result);
 
+// Counts the records of each 8-byte key in a partition's segments, and writes the counts that have changed
+// to an LMDB environment in the directory `state` every so many seconds and at the end, synced.
+typedef struct {
+    const char *const *paths;
+    size_t path_count;
+    const char *state;
+    double interval_seconds;
+} floor_keyed_count_job;
+
+typedef struct {
+    int64_t keys;
+    int64_t offset;
+} floor_keyed_count_result;
+
+int floor_keyed_count(const floor_keyed_count_job *job, floor_keyed_count_result *result);
+
 // One thread notifies another under a mutex, `count` times; nanoseconds from notice to waking.
 int floor_wake(size_t count, int64_t *nanoseconds);
 

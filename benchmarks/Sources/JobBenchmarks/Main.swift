@@ -1,0 +1,17 @@
+// scripts/bench builds and runs this: the benchmarks of whole jobs, from the log's files through a user's
+// task to a durable commit.
+
+import BenchmarkSupport
+import Foundation
+
+@main
+struct JobBenchmarks {
+    static func main() {
+        let isDone = runBenchmarks([
+            ("path", KeyedCount.path),
+            ("keyed-count.1M", KeyedCount.million),
+            ("keyed-count.10M", KeyedCount.tenMillion),
+        ])
+        if !isDone { exit(1) }
+    }
+}
