@@ -1,18 +1,22 @@
 // A job being run: its tasks spread over threads, until the end, a stop or a failure.
 
 import Glibc
+import LocalState
 package import StreamJobsLog
 import Synchronization
 
 /// One run of a job.
 public final class JobRun {
-    private let job: OpenJob
+    private var job: OpenJob
+    private let reopen: () throws -> OpenJob
+    private var reopenings = Reopenings()
     private let settings: RunSettings
     private let shared = Shared()
 
     /// What the worker threads and the caller share.
     fileprivate final class Shared: Sendable {
         let isStopping = Atomic<Bool>(false)
+        let hasFailed = Atomic<Bool>(false)
         let wasStoppedByTask = Atomic<Bool>(false)
         let runningThreads = Atomic<Int>(0)
         let sourceRecords = Atomic<Int>(0)
@@ -22,15 +26,43 @@ public final class JobRun {
         /// Notified when a worker has ended.
         let ended = AppendSignal()
 
+        var isEnding: Bool {
+            isStopping.load(ordering: .acquiring) || hasFailed.load(ordering: .acquiring)
+        }
+
         func fail(_ error: any Error) {
             failure.withLock { $0 = $0 ?? error }
-            stop()
+            hasFailed.store(true, ordering: .releasing)
+            wake()
         }
+
+        /// While no worker runs.
+        func beginAgain() {
+            failure.withLock { $0 = nil }
+            hasFailed.store(false, ordering: .releasing)
+            appends.withLock { $0 = [] }
+        }
+
+        private func wake() { appends.withLock { for signal in $0 { signal.notify() } } }
 
         func stop(byTask: Bool = false) {
             if byTask { wasStoppedByTask.store(true, ordering: .relaxed) }
             isStopping.store(true, ordering: .releasing)
-            appends.withLock { for signal in $0 { signal.notify() } }
+            wake()
+        }
+    }
+
+    /// How often the states were opened again lately.
+    private struct Reopenings {
+        private var count = 0
+        private var first = ContinuousClock.now
+
+        /// Whether it may be done once more; counts it then.
+        mutating func take() -> Bool {
+            if .now - first > Limits.reopeningsSpan { count = 0 }
+            if count == 0 { first = .now }
+            count += 1
+            return count <= Limits.reopeningsMax
         }
     }
 
@@ -53,7 +85,8 @@ public final class JobRun {
     package init(
         _ job: Job, on log: any JobLog, state: StateLocation, settings: RunSettings
     ) throws {
-        self.job = try OpenJob(job, on: log, state: state, settings: settings)
+        reopen = { try OpenJob(job, on: log, state: state, settings: settings) }
+        self.job = try reopen()
         self.settings = settings
     }
 
@@ -80,12 +113,31 @@ public final class JobRun {
     public func run(progress: (RunProgress) -> Void = { _ in }) throws -> RunSummary {
         let start = ContinuousClock.now
         defer { job.close() }
+        var isFirst = true
+        while true {
+            do {
+                return try run(since: start, isFirst: isFirst, progress)
+            } catch let error as StateError where error.code == .outcomeUnknown {
+                // What was decided is read from the states, as after a crash.
+                guard reopenings.take() else { throw error }
+                settings.notify("\(error) It was opened again, and the job goes on.")
+                job.close()
+                job = try reopen()
+                shared.beginAgain()
+                isFirst = false
+            }
+        }
+    }
+
+    /// One attempt.
+    private func run(
+        since start: ContinuousClock.Instant, isFirst: Bool, _ progress: (RunProgress) -> Void
+    ) throws -> RunSummary {
         guard try job.begin(untilEnd: settings.untilEnd) else {
             if settings.durability == .processCrash { try job.makeDurable() }
-            return RunSummary(
-                recordsProcessed: 0, lateRecords: 0, elapsed: .now - start, hadNothingToDo: true)
+            return summary(since: start, hadNothingToDo: isFirst)
         }
-        let total = remainingAtStart()
+        let total = remainingAtStart() + shared.sourceRecords.load(ordering: .relaxed)
         let threads = startWorkers()
         while shared.runningThreads.load(ordering: .acquiring) > 0 {
             let seen = shared.ended.count
@@ -104,10 +156,14 @@ public final class JobRun {
             throw failure
         }
         if settings.durability == .processCrash { try job.makeDurable() }
-        return RunSummary(
+        return summary(since: start, hadNothingToDo: false)
+    }
+
+    private func summary(since start: ContinuousClock.Instant, hadNothingToDo: Bool) -> RunSummary {
+        RunSummary(
             recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
-            lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
-            elapsed: .now - start, hadNothingToDo: false,
+            lateRecords: hadNothingToDo ? 0 : job.tasks.reduce(0) { $0 + $1.lateInRun },
+            elapsed: .now - start, hadNothingToDo: hadNothingToDo,
             wasStoppedByTask: shared.wasStoppedByTask.load(ordering: .relaxed))
     }
 
@@ -149,7 +205,7 @@ public final class JobRun {
             worker.watchInputs()
             defer { worker.unwatchInputs() }
             var reported = 0
-            while !worker.hasFinished, !shared.isStopping.load(ordering: .acquiring) {
+            while !worker.hasFinished, !shared.isEnding {
                 let seen = worker.appends.count
                 let done = try worker.step()
                 let records = worker.tasks.reduce(0) { $0 + $1.sourceRecordCount }

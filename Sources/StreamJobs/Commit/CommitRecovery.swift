@@ -6,6 +6,17 @@ import LocalState
 import StreamJobsLog
 
 enum CommitRecovery {
+    /// Whether a transaction that was decided is still open.
+    static func isUnmarked(_ commit: CommitRecord, in partitions: [any JobLogPartition]) -> Bool {
+        commit.decided.contains { decided in
+            partitions.contains { partition in
+                partition.topicID == decided.topicID
+                    && partition.name.partition == decided.partition
+                    && partition.openTransactions.contains { $0.producer == decided.producer }
+            }
+        }
+    }
+
     /// Ends the transactions that the task has left open, and gives the stamp of its next one, which is
     /// above all that log and state have seen.
     static func resolve(

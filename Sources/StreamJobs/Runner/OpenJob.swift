@@ -124,6 +124,13 @@ final class OpenJob {
             ])
         }
         let written = made.outputs + [commits]
+        if CommitRecovery.isUnmarked(restored.commit, in: written) {
+            // A commit that failed may be in the system's memory only: before anybody sees what it has
+            // decided, it is on the disk.
+            try task.environment.commit([
+                SystemChange(.commit, key: CommitRecord.key, value: restored.commit.encoded())
+            ])
+        }
         let unconfirmed = try CommitRecovery.resolve(restored, task: name, outputs: written)
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run

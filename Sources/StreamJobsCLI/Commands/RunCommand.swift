@@ -95,13 +95,13 @@ struct RunCommand: CheckedCommand {
         // By agreement with service managers SIGTERM is an ordinary end, also of a bounded run.
         let stop = try StopRequest.watch(endsOfItself: false)
         let summary = try data.withOwnedLog { log in
-            let run = try JobRun(
-                job, on: log,
-                settings: RunSettings(
-                    threads: threads, untilEnd: untilEnd,
-                    commitInterval: commitInterval.duration,
-                    commitSpacing: commitSpacing.duration, memory: memory.byteCount,
-                    durability: durability, guarantee: guarantee))
+            var settings = RunSettings(
+                threads: threads, untilEnd: untilEnd,
+                commitInterval: commitInterval.duration,
+                commitSpacing: commitSpacing.duration, memory: memory.byteCount,
+                durability: durability, guarantee: guarantee)
+            settings.notify = { StandardError.write(line: $0) }
+            let run = try JobRun(job, on: log, settings: settings)
             let stopper = run.stopper
             stop.whenStopping { stopper.stop() }
             var progress = Progress("records processed")
