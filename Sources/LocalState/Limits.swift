@@ -95,6 +95,8 @@ package enum Limits {
     package static let mapBytesMax = 16 << 40
     /// Readers of an environment at a time: the task itself, queries, backups. LMDB's default.
     package static let readersMax: UInt32 = 126
+    /// Bytes of a lock file: LMDB's header and a cache line for each reader, and no less.
+    static let lockFileBytes = 16 << 10
     /// A write that fails on a disk with less free space, in bytes, failed for want of it.
     package static let diskFullBytes: UInt64 = 1 << 20
     /// Smallest and largest page size that LMDB can have written, in bytes.
