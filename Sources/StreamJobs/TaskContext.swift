@@ -11,6 +11,8 @@ public struct TaskContext: ~Copyable {
     /// The next timer's time; the distant future where there is none.
     @usableFromInline var nextTimer: Timestamp
     @usableFromInline var lateCount: Int64
+    /// A store of the task asks for the time.
+    @usableFromInline let isTimeAsked: Bool
     /// The runner is asked something before the next record.
     @usableFromInline var isToPause = false
     @usableFromInline var keyBytes: [UInt8]
@@ -23,6 +25,7 @@ public struct TaskContext: ~Copyable {
         promise = core.promise
         nextTimer = core.timers.next?.time ?? .distantFuture
         lateCount = core.lateCount
+        isTimeAsked = core.isTimeAsked
         keyBytes = core.lendKeyBytes()
         valueBytes = core.lendValueBytes()
     }
@@ -112,7 +115,7 @@ public struct TaskContext: ~Copyable {
                     headers: headers)
             }
         }
-        if core.holdsMuchOutput { isToPause = true }
+        if core.sentTooMuch { isToPause = true }
     }
 
     // MARK: The loop over a batch
@@ -122,6 +125,7 @@ public struct TaskContext: ~Copyable {
     mutating func begin(_ timestamp: Timestamp) {
         currentTimestamp = timestamp
         promise = max(promise, eventTime)
+        if isTimeAsked { core.toldTime = (watermark: eventTime, record: timestamp) }
     }
 
     /// Moves event time on, behind the record that was taken last. Whether something else comes before the

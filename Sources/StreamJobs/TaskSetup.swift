@@ -11,9 +11,18 @@ public struct TaskSetup: ~Copyable {
     package final class Declarations {
         package private(set) var stores: [any EnvironmentStore] = []
         /// The event time of the task, once there is one.
-        @usableFromInline package let clock = StoreClock()
+        package let clock = StoreClock()
+        /// A store asks for it.
+        package private(set) var isTimeAsked = false
 
         package init() {}
+
+        /// The clock of a store whose entries expire.
+        @usableFromInline
+        func askForTime() -> StoreClock {
+            isTimeAsked = true
+            return clock
+        }
 
         @usableFromInline
         func add<Key: StoreKey, Value>(_ store: KeyValueStore<Key, Value>) throws {
@@ -58,7 +67,7 @@ public struct TaskSetup: ~Copyable {
         version: Int = 1
     ) throws -> ExpiringStore<Key, Value> {
         let store = ExpiringStore<Key, Value>(
-            name: name, value: value, timeToLive: timeToLive, clock: declarations.clock,
+            name: name, value: value, timeToLive: timeToLive, clock: declarations.askForTime(),
             version: version)
         try declarations.add(store.entries)
         return store
@@ -78,7 +87,7 @@ public struct TaskSetup: ~Copyable {
         version: Int = 1
     ) throws -> WindowStore<Key, Value> {
         let store = WindowStore<Key, Value>(
-            name: name, value: value, retention: retention, clock: declarations.clock,
+            name: name, value: value, retention: retention, clock: declarations.askForTime(),
             version: version)
         try declarations.add(store.entries)
         return store
@@ -98,7 +107,7 @@ public struct TaskSetup: ~Copyable {
         version: Int = 1
     ) throws -> SessionStore<Key, Value> {
         let store = SessionStore<Key, Value>(
-            name: name, value: value, retention: retention, clock: declarations.clock,
+            name: name, value: value, retention: retention, clock: declarations.askForTime(),
             version: version)
         try declarations.add(store.entries)
         return store
@@ -119,7 +128,7 @@ public struct TaskSetup: ~Copyable {
         version: Int = 1
     ) throws -> BufferStore<Key, Value> {
         let store = BufferStore<Key, Value>(
-            name: name, value: value, retention: retention, clock: declarations.clock,
+            name: name, value: value, retention: retention, clock: declarations.askForTime(),
             version: version)
         try declarations.add(store.entries)
         return store

@@ -40,6 +40,19 @@ package enum CommitsTopic {
         return (first, first + (ended == nil ? 0 : 1))
     }
 
+    /// Makes a producer known to the topic before its first use: by that the job's transactions are told from
+    /// others' when the state that took its id is no more. Leaves no record.
+    static func introduce(
+        _ producer: ProducerStamp, ofTask name: String, to commits: any JobLogPartition
+    ) throws {
+        let batch = BatchBuilder(capacity: 256)
+        try batch.append(key: "\(name)\nproducer", [])
+        try withExtendedLifetime(batch) {
+            _ = try commits.append(batch.seal(producer: producer, isTransactional: true))
+        }
+        try commits.end(producer, with: .abort)
+    }
+
     /// Throws `refused` if a transaction is still open although all tasks have ended theirs: it was begun,
     /// and perhaps decided, by a state that is no more.
     static func requireNoneOpen(in commits: any JobLogPartition) throws {

@@ -20,14 +20,19 @@ struct AbandonedTransactions {
             // Last, as in a commit: while it is open, what it names is looked at again.
             try commits.end(open.producer, with: marker)
         }
-        // What was appended without having come to its record was not decided.
-        for partition in outputs {
-            for open in partition.openTransactions where commits.epoch(of: open.producer.id) != nil
-            {
+        try abortUnrecorded()
+        try log.flush(outputs + [commits])
+    }
+
+    /// What was appended without having come to its record was not decided. Of use once no task's own
+    /// transaction is open any more.
+    func abortUnrecorded() throws {
+        for partition in try allOutputs() {
+            for open in partition.openTransactions
+            where commits.epoch(of: open.producer.id) != nil {
                 try partition.end(open.producer, with: .abort)
             }
         }
-        try log.flush(outputs + [commits])
     }
 
     private func wasDecided(
@@ -39,6 +44,8 @@ struct AbandonedTransactions {
         try cursor.withRecord { record in
             value = record.withValue { $0.map(Array.init) ?? [] }
         }
+        // A producer that was only introduced.
+        guard !value.isEmpty else { return false }
         let commit = try LoggedCommit(value, at: "\(commits.name) offset \(open.first)")
         var isDecided = commit.guarantee == .atMostOnce
         for range in commit.ranges {

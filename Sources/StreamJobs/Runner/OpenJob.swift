@@ -67,6 +67,7 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
+        try AbandonedTransactions(plan: plan, log: log, commits: commits).abortUnrecorded()
         if tasks.contains(where: { $0.commit.number != $0.commit.logged?.number ?? 0 }) {
             // Commits that were decided and are marked only now.
             let lastCommits = try CommitsTopic.lastCommits(in: commits)
@@ -135,16 +136,20 @@ final class OpenJob {
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
         task.commit.logged = lastCommits[name]
-        task.commit.producer = try CommitRecovery.nextProducer(
-            after: restored.commit.producer, outputs: written,
-            newProducerID: task.newProducerID)
-        if task.commit.producer.id != restored.commit.producer.id {
+        func nextProducer(after producer: ProducerStamp) throws -> ProducerStamp {
+            try CommitRecovery.nextProducer(
+                after: producer, outputs: written, newProducerID: task.newProducerID)
+        }
+        task.commit.producer = try nextProducer(after: restored.commit.producer)
+        if restored.isNew || task.commit.producer.id != restored.commit.producer.id {
             // As for a new task: an id that only the log has seen would never be aborted.
             var record = restored.commit
             record.producer = task.commit.producer
             try task.environment.commit([
                 SystemChange(.commit, key: CommitRecord.key, value: record.encoded())
             ])
+            try CommitsTopic.introduce(task.commit.producer, ofTask: name, to: commits)
+            task.commit.producer = try nextProducer(after: task.commit.producer)
         }
         tasks.append(task)
     }

@@ -29,6 +29,10 @@ final class TaskCore {
     var outputs: OutputBuffer
     var timers: EventTimers
     var eventTime: EventTime
+    /// Whether stores of the task ask for `toldTime`.
+    @usableFromInline let isTimeAsked: Bool
+    /// Event time, and that of the record or timer which the task is called for, as its stores see them.
+    @usableFromInline var toldTime: (watermark: Timestamp, record: Timestamp)
     /// What all that goes to repartition topics from now on is ordered at or behind. It follows from the
     /// records and timers alone, not from when commits fall.
     private(set) var promise: Timestamp
@@ -50,6 +54,7 @@ final class TaskCore {
     init(
         name: String, partition: Int, calls: TaskCalls, environment: StateEnvironment,
         stores: [any EnvironmentStore], outputs: OutputBuffer, memory: TaskMemory,
+        isTimeAsked: Bool,
         restored: RestoredTask, newProducerID: @escaping () throws -> Int64
     ) {
         self.name = name
@@ -66,6 +71,8 @@ final class TaskCore {
         internalHeaders = (InternalRecord.headers(task: number, promise: promise), promise)
         timers = EventTimers(restored.timers)
         eventTime = EventTime(restored.commit.watermark)
+        toldTime = (restored.commit.watermark, restored.commit.watermark)
+        self.isTimeAsked = isTimeAsked
         lateCount = restored.commit.lateCount
         progress = restored.commit.progress
         commit = CommitState(restored.commit, positions: restored.positions)
@@ -111,12 +118,12 @@ final class TaskCore {
     /// The task must commit before it goes on: so much is held back, or it has asked for it.
     @usableFromInline
     var mustCommit: Bool {
-        !requests.isEmpty || holdsMuchOutput
+        !requests.isEmpty || sentTooMuch
             || environment.dirtyBytes > environment.dirtyBytesMax
     }
 
     /// What it has sent takes as much memory as it should.
-    var holdsMuchOutput: Bool { outputs.byteCount > memory.outputBytesMax }
+    var sentTooMuch: Bool { outputs.byteCount > memory.outputBytesMax }
 
     /// What a task may ask of its runner.
     struct Requests: OptionSet {
@@ -204,6 +211,7 @@ final class TaskCore {
         promise = max(promise, timer.time.advanced(by: .milliseconds(-1)))
         var context = TaskContext(self)
         context.currentTimestamp = timer.time
+        toldTime = (eventTime.watermark, timer.time)
         defer { take(back: &context) }
         do {
             try calls.timerFired(timer, &context)
@@ -228,6 +236,7 @@ final class TaskCore {
 
     private func take(back context: inout TaskContext) {
         eventTime.advance(to: context.eventTime)
+        toldTime.watermark = eventTime.watermark
         promise = context.promise
         lateCount = context.lateCount
         swap(&keyBytes, &context.keyBytes)
@@ -261,6 +270,7 @@ final class TaskCore {
     /// Is where it was at that commit.
     func stand(at logged: LoggedCommit) {
         eventTime = EventTime(logged.watermark)
+        toldTime = (logged.watermark, logged.watermark)
         promise = logged.promise
         lateCount = logged.lateCount
         progress = logged.progress

@@ -48,11 +48,12 @@ struct TaskMaker {
         let task = TaskCore(
             name: name, partition: partition, calls: calls, environment: environment,
             stores: declarations.stores, outputs: OutputBuffer(outputs), memory: memory,
+            isTimeAsked: declarations.isTimeAsked,
             restored: restored, newProducerID: newProducerID)
         declarations.clock.readWatermark = { [unowned task] in
-            task.eventTime.watermark.milliseconds
+            task.toldTime.watermark.milliseconds
         }
-        declarations.clock.readTimestamp = { [unowned task] in task.currentTimestamp.milliseconds }
+        declarations.clock.readTimestamp = { [unowned task] in task.toldTime.record.milliseconds }
         return MadeTask(task: task, restored: restored, outputs: outputs.flatMap(\.partitions))
     }
 }

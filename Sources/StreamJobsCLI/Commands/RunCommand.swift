@@ -9,8 +9,9 @@ struct RunCommand: CheckedCommand {
         commandName: "run", abstract: "Runs a job.",
         usage: """
             \(RootCommand.programName) run JOB [--threads N] [--until-end]
-                [--commit-interval TIME] [--commit-spacing TIME] [--memory SIZE] [--disorder TIME]
-                [--durability DURABILITY] [--guarantee GUARANTEE] [--data DIR]
+                [--commit-interval TIME] [--commit-spacing TIME] [--memory SIZE]
+                [--disorder TIME] [--durability DURABILITY] [--guarantee GUARANTEE]
+                [--data DIR]
             """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
