@@ -28,6 +28,8 @@ package enum Limits {
     /// so that a compaction is due every few thousand commits, and what is read at a start is two or three
     /// segments.
     static let commitsSegmentBytes = 1024 * 1024
+    /// Threads that the states of one worker's tasks commit on, side by side, at most.
+    static let commitThreads = 16
     /// How often a run opens its states again after a commit whose outcome was unknown, within a minute:
     /// once is enough for a passing fault, and one that stays is to be told.
     static let reopeningsMax = 3
