@@ -81,9 +81,9 @@ extension KeyValueStore {
         let keyCount = buffer.count
         let value = table.value(index)
         if serde.isNull(value.pointee) {
-            buffer.append(ValueKind.null.rawValue)
+            buffer.append(ValueKind.null.rawValue | generation)
         } else {
-            buffer.append(ValueKind.value.rawValue)
+            buffer.append(ValueKind.value.rawValue | generation)
             do {
                 try serde.encode(value.pointee, &buffer)
             } catch { throw unencodable(buffer, keyCount, error) }
@@ -109,11 +109,6 @@ extension KeyValueStore: EnvironmentStore {
     }
 
     package var hasDirtyEntries: Bool { fields.pointee.dirtyCount > 0 }
-
-    /// Entries that this interval has written, about.
-    package var dirtyCount: Int { fields.pointee.dirtyCount }
-
-    package func beforeCommit() throws { try housekeeping?(self) }
 
     package func bind(
         _ records: RecordTable, shared: UnsafeMutablePointer<SharedFields>,
@@ -141,6 +136,11 @@ extension KeyValueStore: EnvironmentStore {
         fields.pointee.shared = shared
     }
 
+    package func beforeCommit() throws {
+        if let lazyMigration { try migrateSome(lazyMigration) }
+        for work in housekeeping { try work(self) }
+    }
+
     package func prepareCommit() { work.orderDirty(self) }
 
     package func writeDirtyEntries(to writer: RecordWriter) throws {
@@ -157,6 +157,7 @@ extension KeyValueStore: EnvironmentStore {
     package func rollback() { forget() }
 
     package func forget() {
+        rollbackCount += 1
         dropUndo()
         fields.pointee.writeCount &+= 1
         endInterval()

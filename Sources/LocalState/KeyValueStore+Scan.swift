@@ -103,7 +103,9 @@ extension KeyValueStore {
                         continue
                     }
                 }
-                guard try body(key, try decodeValue(entry)) else { return }
+                // Nil: a migration leaves it out.
+                guard let value = try decodeValue(entry) else { continue }
+                guard try body(key, value) else { return }
             }
         }
         while let dirty = overlay, dirty.place >= 0 {
@@ -192,7 +194,7 @@ extension KeyValueStore {
 
     @inlinable
     @inline(__always)
-    func decodeValue(_ entry: RawEntry) throws -> Value {
+    func decodeValue(_ entry: RawEntry) throws -> Value? {
         do {
             return try decode(entry.kind, entry.payload)
         } catch { throw undecodable("value of key", entry.fullKey, error) }

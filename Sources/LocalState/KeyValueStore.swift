@@ -39,8 +39,18 @@ public final class KeyValueStore<Key: StoreKey, Value> {
     package let version: Int
     /// What the store is to its users, as its description says.
     @usableFromInline package var kind = "key-value"
-    /// Called at the beginning of every commit: what it writes is committed too.
-    package var housekeeping: ((KeyValueStore) throws -> Void)?
+    /// The store as users see it, if they see another than this one.
+    @usableFromInline package weak var owner: AnyObject?
+    /// Called at the beginning of every commit: what they write is committed too.
+    package var housekeeping: [(KeyValueStore) throws -> Void] = []
+    let migrations: [StoreMigration<Value>]
+    /// The generation that entries are written in: 0 or ``ValueKind/generationBit``.
+    @usableFromInline package var generation: UInt8 = 0
+    /// Makes a value of an entry of the other generation, while there are any.
+    var older: ((ValueKind, UnsafeRawBufferPointer) throws -> Value?)?
+    var lazyMigration: LazyMigration?
+    /// Counts what took back uncommitted writes.
+    var rollbackCount = 0
     @usableFromInline let serde: Serde<Value>
     let work: Work
     /// Allocated with the store, freed with it.
@@ -57,10 +67,15 @@ public final class KeyValueStore<Key: StoreKey, Value> {
     /// - Parameters:
     ///   - name: unique within the task.
     ///   - version: raise it when the meaning of the values changes, but not their serde's name.
+    ///   - migrating: how entries of older versions become entries of this one.
     @inlinable
-    public convenience init(name: String, value: Serde<Value>, version: Int = 1) {
+    public convenience init(
+        name: String, value: Serde<Value>, version: Int = 1,
+        migrating migrations: [StoreMigration<Value>] = []
+    ) {
         self.init(
-            name: name, value: value, version: version, slotBytes: EntryTable<Key, Value>.slotBytes,
+            name: name, value: value, version: version, migrating: migrations,
+            slotBytes: EntryTable<Key, Value>.slotBytes,
             work: Work(
                 orderDirty: { $0.orderDirtyEntries() },
                 writeDirty: { try $0.writeDirtyEntries($1, $2, to: $3) },
@@ -68,11 +83,15 @@ public final class KeyValueStore<Key: StoreKey, Value> {
     }
 
     @usableFromInline
-    init(name: String, value: Serde<Value>, version: Int, slotBytes: Int, work: Work) {
+    init(
+        name: String, value: Serde<Value>, version: Int, migrating: [StoreMigration<Value>],
+        slotBytes: Int, work: Work
+    ) {
         precondition(!name.isEmpty, "a store has a name")
         self.name = name
         self.serde = value
         self.version = version
+        migrations = migrating
         self.work = work
         ownShared = .allocate(capacity: 1)
         ownShared.initialize(to: SharedFields(reclaimBytes: .max))
@@ -234,12 +253,19 @@ public final class KeyValueStore<Key: StoreKey, Value> {
 
     @inlinable
     @inline(__always)
-    func decode(_ kind: ValueKind, _ payload: UnsafeRawBufferPointer) throws -> Value {
-        if kind == .value { return try serde.decode(payload.bytes) }
-        guard let decodeNull = serde.decodeNull else {
-            throw SerdeError("null is not a value of \(serde.name).")
+    func decode(_ kind: ValueKind, _ payload: UnsafeRawBufferPointer) throws -> Value? {
+        if kind.rawValue == generation { return try serde.decode(payload.bytes) }
+        return try decodeOther(kind, payload)
+    }
+
+    /// A null, or a value of an older version: nil if the migration leaves it out.
+    @usableFromInline
+    func decodeOther(_ kind: ValueKind, _ payload: UnsafeRawBufferPointer) throws -> Value? {
+        if kind.generation == generation { return try serde.decode(kind, payload) }
+        guard let older else {
+            throw SerdeError("it is of another version, and no migration is going on.")
         }
-        return decodeNull()
+        return try older(kind, payload)
     }
 
     // MARK: What goes wrong

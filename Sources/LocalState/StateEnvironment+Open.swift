@@ -18,8 +18,9 @@ extension StateEnvironment {
         let systemTableCount = SystemTable.allCases.count + 1
         try lmdb.open(databaseCountMax: stores.count + systemTableCount)
         do {
-            try checkFormat()
+            let found = try checkFormat()
             try bindTables()
+            try migrate(found.migrations, descriptions: found.descriptions)
             isOpen = true
         } catch {
             close()
@@ -27,11 +28,16 @@ extension StateEnvironment {
         }
     }
 
-    /// Compares format and store descriptions, and writes those that are missing.
-    private func checkFormat() throws {
+    /// Compares format and store descriptions; gives the descriptions to be written, by full key, and what
+    /// is to be migrated at once.
+    private func checkFormat() throws -> (
+        descriptions: [[UInt8]: [UInt8]?], migrations: [PendingMigration]
+    ) {
         let database = try lmdb.openDatabases(["stores"])[0]
         let table = RecordTable(label: "table 'stores'", database: database, environment: lmdb)
+        descriptions = table
         var missing: [[UInt8]: [UInt8]?] = [:]
+        var migrations: [PendingMigration] = []
         if let format = try read(DescriptionKey.format, in: table) {
             try checkVersion(format)
         } else {
@@ -40,18 +46,53 @@ extension StateEnvironment {
             missing[Self.fullKey(DescriptionKey.format)] = version
         }
         for store in stores {
-            let declared = store.description
+            var declared = store.description
             let key = DescriptionKey.store(declared.name)
-            if let stored = try read(key, in: table) {
-                try check(declared, against: stored)
-            } else {
+            guard let stored = try read(key, in: table) else {
+                store.begin(generation: 0, olderThan: nil)
                 missing[Self.fullKey(key)] = declared.encoded
+                continue
             }
+            let found = try description(stored, of: declared.name)
+            guard !found.isSame(as: declared) || found.older != nil else {
+                store.begin(generation: found.generation, olderThan: nil)
+                continue
+            }
+            guard let migration = store.migration(from: found),
+                found.older == nil || found.isSame(as: declared)
+            else { throw incompatible(declared, found) }
+            declared.generation = found.generation
+            switch (found.older, migration.order) {
+            case (nil, .atOnce):
+                store.begin(generation: found.generation, olderThan: nil)
+                migrations.append(PendingMigration(store: store, migration: migration))
+            case (nil, .lazily):
+                declared.generation ^= ValueKind.generationBit
+                declared.older = StoreDescription.Older(
+                    valueSerde: found.valueSerde, version: found.version)
+                store.begin(generation: declared.generation, olderThan: found)
+            case (.some, _):
+                // Begun before: the rest is migrated while the store is used, as it was begun.
+                store.begin(generation: found.generation, olderThan: found)
+                continue
+            }
+            missing[Self.fullKey(key)] = declared.encoded
         }
-        guard !missing.isEmpty else { return }
-        try lmdb.write("describing the stores of \(lmdb.label)") { transaction in
-            try write(missing, to: table, in: transaction)
+        return (missing, migrations)
+    }
+
+    /// Takes the older version out of the descriptions of stores.
+    func describe(
+        _ stores: [any EnvironmentStore], in transaction: LMDBEnvironment.Transaction
+    ) throws {
+        guard !stores.isEmpty, let descriptions else { return }
+        var changes: [[UInt8]: [UInt8]?] = [:]
+        for store in stores {
+            var description = store.description
+            description.generation = store.generation
+            changes[Self.fullKey(DescriptionKey.store(description.name))] = description.encoded
         }
+        try write(changes, to: descriptions, in: transaction)
     }
 
     private func bindTables() throws {
@@ -84,18 +125,25 @@ extension StateEnvironment {
         }
     }
 
-    private func check(_ declared: StoreDescription, against stored: [UInt8]) throws {
+    private func description(_ stored: [UInt8], of store: String) throws -> StoreDescription {
         guard let found = StoreDescription(encoded: stored) else {
             throw StateError(
                 .corrupted,
-                "The description of store '\(declared.name)' in \(lmdb.label) is damaged. "
+                "The description of store '\(store)' in \(lmdb.label) is damaged. "
                     + "Restore the state from a backup, or rebuild it.")
         }
-        guard found == declared else {
-            throw StateError(
-                .incompatible,
-                "Store '\(declared.name)' in \(lmdb.label) holds \(found), but the job declares "
-                    + "\(declared). Declare it as it was, give the store another name, or rebuild.")
-        }
+        return found
+    }
+
+    private func incompatible(_ declared: StoreDescription, _ found: StoreDescription) -> StateError
+    {
+        let remedy =
+            found.older == nil
+            ? "Declare it as it was, give it a migration, give the store another name, or rebuild."
+            : "Its migration has not ended: run the job with it until it has."
+        return StateError(
+            .incompatible,
+            "Store '\(declared.name)' in \(lmdb.label) holds \(found), but the job declares "
+                + "\(declared). \(remedy)")
     }
 }

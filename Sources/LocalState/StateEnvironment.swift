@@ -5,12 +5,24 @@
 /// What an environment asks of a store, whatever its types.
 package protocol EnvironmentStore: AnyObject {
     var description: StoreDescription { get }
+    /// The store as users see it, if they see another than this one.
+    var owner: AnyObject? { get }
     var hasDirtyEntries: Bool { get }
     /// Gives the store its data; `reclaim` drops clean entries of all stores.
     func bind(
         _ records: RecordTable, shared: UnsafeMutablePointer<SharedFields>,
         reclaim: @escaping () -> Void)
     func unbind()
+    /// How its data becomes that of this declaration, if it was declared so.
+    func migration(from stored: StoreDescription) -> EntryMigration?
+    /// Tells which generation entries are written in, and, if there may be entries of the other one, what
+    /// the data's description says of them.
+    func begin(generation: UInt8, olderThan stored: StoreDescription?)
+    var generation: UInt8 { get }
+    /// Whether the next commit writes the last entries of an older version.
+    var hasMigrated: Bool { get }
+    /// That commit has happened.
+    func endMigration()
     /// Does what is to be done once an interval; what it writes is part of the commit.
     func beforeCommit() throws
     /// Puts the dirty entries in order; changes nothing that can be seen.
@@ -34,6 +46,8 @@ package final class StateEnvironment {
     private(set) var stores: [any EnvironmentStore] = []
     var systemTables: [SystemTable: RecordTable] = [:]
     var storeTables: [ObjectIdentifier: RecordTable] = [:]
+    /// What the data of the stores was written as, by their names.
+    var descriptions: RecordTable?
     package internal(set) var isOpen = false
     /// Allocated with the environment, freed with it; no store points to it by then.
     let shared: UnsafeMutablePointer<SharedFields>
@@ -113,7 +127,8 @@ package final class StateEnvironment {
         try lmdb.checkUsable()
         for store in stores { try store.beforeCommit() }
         let dirty = stores.filter(\.hasDirtyEntries)
-        if !dirty.isEmpty || !changes.isEmpty {
+        let migrated = stores.filter(\.hasMigrated)
+        if !dirty.isEmpty || !changes.isEmpty || !migrated.isEmpty {
             for store in dirty { store.prepareCommit() }
             do {
                 // Run again with a larger map where this one is full.
@@ -127,6 +142,7 @@ package final class StateEnvironment {
                         }
                     }
                     try write(changes, in: transaction)
+                    try describe(migrated, in: transaction)
                 }
             } catch {
                 if !isUsable { for store in stores { store.refuseUse() } }
@@ -134,6 +150,7 @@ package final class StateEnvironment {
             }
         }
         for store in stores { store.committed() }
+        for store in migrated { store.endMigration() }
         shared.pointee.reclaimBytes = lmdb.settings.memoryBytesMax
         if memoryBytes > shared.pointee.reclaimBytes { reclaim() }
     }
@@ -163,10 +180,12 @@ package final class StateEnvironment {
     /// Ends the use of the environment and of its stores; drops what is not committed. It can be
     /// opened again.
     package func close() {
-        for store in stores where isOpen { store.unbind() }
+        for store in stores where storeTables[ObjectIdentifier(store)] != nil { store.unbind() }
         for table in systemTables.values { table.close() }
         systemTables = [:]
         storeTables = [:]
+        descriptions?.close()
+        descriptions = nil
         isOpen = false
         lmdb.close()
     }
@@ -210,7 +229,7 @@ package final class StateEnvironment {
         }
     }
 
-    private func write(
+    func write(
         to records: RecordTable, in transaction: LMDBEnvironment.Transaction,
         _ body: (RecordWriter) throws -> Void
     ) throws {

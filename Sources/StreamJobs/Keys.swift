@@ -12,6 +12,12 @@ extension Timestamp: StoreKey {
     public static var orderedByteCount: Int? { Int64.orderedByteCount }
 
     @inlinable
+    public var orderedBits: UInt64 { milliseconds.orderedBits }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 { milliseconds.storeHash(seed: seed) }
+
+    @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {
         milliseconds.encodeOrdered(into: &buffer)
     }
@@ -54,6 +60,14 @@ extension Date: StoreKey {
 
     @inlinable
     public static var orderedByteCount: Int? { Double.orderedByteCount }
+
+    @inlinable
+    public var orderedBits: UInt64 { timeIntervalSinceReferenceDate.orderedBits }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 {
+        timeIntervalSinceReferenceDate.storeHash(seed: seed)
+    }
 
     @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {

@@ -43,12 +43,16 @@ public struct TaskSetup: ~Copyable {
     ///   - name: Unique within the task.
     ///   - key: The type of the keys, which is found out where the store's type is written down.
     ///   - value: How values are kept.
-    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    ///   - version: Raise it when the serde or the meaning of the values changes; data of another version
+    ///     is refused, unless it is migrated.
+    ///   - migrating: How values of older versions become values of this one.
     @inlinable
     public func store<Key: StoreKey, Value>(
-        _ name: String, key: Key.Type = Key.self, value: Serde<Value>, version: Int = 1
+        _ name: String, key: Key.Type = Key.self, value: Serde<Value>, version: Int = 1,
+        migrating migrations: [StoreMigration<Value>] = []
     ) throws -> KeyValueStore<Key, Value> {
-        let store = KeyValueStore<Key, Value>(name: name, value: value, version: version)
+        let store = KeyValueStore<Key, Value>(
+            name: name, value: value, version: version, migrating: migrations)
         try declarations.add(store)
         return store
     }
@@ -60,15 +64,18 @@ public struct TaskSetup: ~Copyable {
     ///   - value: How values are kept.
     ///   - timeToLive: How long an entry lives that is put without a time of its own. It may be changed:
     ///     entries keep the time that they were put with.
-    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    ///   - version: Raise it when the serde or the meaning of the values changes; data of another version
+    ///     is refused, unless it is migrated.
+    ///   - migrating: How values of older versions become values of this one.
     @inlinable
     public func expiringStore<Key: StoreKey, Value>(
         _ name: String, key: Key.Type = Key.self, value: Serde<Value>, timeToLive: Duration,
-        version: Int = 1
+        version: Int = 1,
+        migrating migrations: [StoreMigration<Value>] = []
     ) throws -> ExpiringStore<Key, Value> {
         let store = ExpiringStore<Key, Value>(
             name: name, value: value, timeToLive: timeToLive, clock: declarations.askForTime(),
-            version: version)
+            version: version, migrating: migrations)
         try declarations.add(store.entries)
         return store
     }
@@ -80,15 +87,18 @@ public struct TaskSetup: ~Copyable {
     ///   - value: How values are kept.
     ///   - retention: How far event time goes on from a window's start until the window is gone: as long
     ///     as a window is and as records may be late for it, at least. It may be changed.
-    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    ///   - version: Raise it when the serde or the meaning of the values changes; data of another version
+    ///     is refused, unless it is migrated.
+    ///   - migrating: How values of older versions become values of this one.
     @inlinable
     public func windowStore<Key: StoreKey, Value>(
         _ name: String, key: Key.Type = Key.self, value: Serde<Value>, retention: Duration,
-        version: Int = 1
+        version: Int = 1,
+        migrating migrations: [StoreMigration<Value>] = []
     ) throws -> WindowStore<Key, Value> {
         let store = WindowStore<Key, Value>(
             name: name, value: value, retention: retention, clock: declarations.askForTime(),
-            version: version)
+            version: version, migrating: migrations)
         try declarations.add(store.entries)
         return store
     }
@@ -100,15 +110,18 @@ public struct TaskSetup: ~Copyable {
     ///   - value: How values are kept.
     ///   - retention: How far event time goes on from a session's end until the session is gone: as long
     ///     as the gap between sessions and as records may be late, at least. It may be changed.
-    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    ///   - version: Raise it when the serde or the meaning of the values changes; data of another version
+    ///     is refused, unless it is migrated.
+    ///   - migrating: How values of older versions become values of this one.
     @inlinable
     public func sessionStore<Key: StoreKey, Value>(
         _ name: String, key: Key.Type = Key.self, value: Serde<Value>, retention: Duration,
-        version: Int = 1
+        version: Int = 1,
+        migrating migrations: [StoreMigration<Value>] = []
     ) throws -> SessionStore<Key, Value> {
         let store = SessionStore<Key, Value>(
             name: name, value: value, retention: retention, clock: declarations.askForTime(),
-            version: version)
+            version: version, migrating: migrations)
         try declarations.add(store.entries)
         return store
     }
@@ -121,15 +134,18 @@ public struct TaskSetup: ~Copyable {
     ///   - value: How values are kept.
     ///   - retention: How far event time goes on from a value's time until the value is gone: as far as
     ///     the two sides of the join may be apart and records may be late, at least. It may be changed.
-    ///   - version: Raise it when the meaning of the values changes; an older store is then refused.
+    ///   - version: Raise it when the serde or the meaning of the values changes; data of another version
+    ///     is refused, unless it is migrated.
+    ///   - migrating: How values of older versions become values of this one.
     @inlinable
     public func bufferStore<Key: StoreKey, Value>(
         _ name: String, key: Key.Type = Key.self, value: Serde<Value>, retention: Duration,
-        version: Int = 1
+        version: Int = 1,
+        migrating migrations: [StoreMigration<Value>] = []
     ) throws -> BufferStore<Key, Value> {
         let store = BufferStore<Key, Value>(
             name: name, value: value, retention: retention, clock: declarations.askForTime(),
-            version: version)
+            version: version, migrating: migrations)
         try declarations.add(store.entries)
         return store
     }

@@ -32,7 +32,7 @@ struct RootCommand: ParsableCommand {
         subcommands: [
             RunCommand.self, JobsCommand.self, TopicsCommand.self, ProduceCommand.self,
             ConsumeCommand.self, GroupsCommand.self, TransactionsCommand.self, StateCommand.self,
-            LogCommand.self,
+            CheckpointsCommand.self, LogCommand.self,
         ])
 
     /// The jobs of the program. Commands are made by the parser, which passes nothing on to them.

@@ -26,7 +26,7 @@ extension TestRecord: Sendable where Key: Sendable, Value: Sendable {}
 /// #expect(try job.records(in: PageViewCounter.totals).map(\.value) == [1])
 /// ```
 public final class TestJob {
-    private let job: Job
+    private var job: Job
     private let log = MemoryLog()
     private let directory: String
     private var stepper: JobStepper
@@ -136,9 +136,28 @@ public final class TestJob {
     public var lateCount: Int { stepper.lateCount }
 
     /// Kills the job, dropping what it has not committed, and starts it again from its state.
-    public func crash() throws {
+    public func crash() throws { try restart(as: job) }
+
+    /// Kills the job, and starts another version of it from the same state and topics. Throws what refuses
+    /// it; another version may be tried then.
+    public func restart(as job: Job) throws {
         stepper.abandon()
         stepper = try JobStepper(job, on: log, state: .scratch(directory))
+        self.job = job
+    }
+
+    /// The stores called `name` in the tasks of a type, one for each partition, in the types that the task
+    /// has for them: to be read until the job is crashed or gone.
+    public func stores<T: StreamTask, Store: AnyObject>(
+        _ name: String, in task: T.Type, as type: Store.Type = Store.self
+    ) throws -> [Store] {
+        try stepper.runUntilDry()
+        return try stepper.stores(name, ofTask: T.name).map { store in
+            guard let typed = (store.owner ?? store) as? Store else {
+                throw JobError(.refused, "the store '\(name)' of \(T.name) is no \(type)")
+            }
+            return typed
+        }
     }
 }
 

@@ -213,4 +213,46 @@ struct CompactionTests {
             #expect(partition.epoch(of: 8) == 5)
         }
     }
+
+    @Test func `a marker asks for no memory by a count of records that it has not`() throws {
+        try TestLog.compacted().withPartition { partition in
+            let marker = BatchBuilder.sealMarker(.abort, of: ProducerStamp(id: 1, epoch: 0))
+            var batch = withExtendedLifetime(marker) { Array(marker.sealed) }
+            batch.replaceSubrange(23..<27, with: [0x7f, 0xff, 0xff, 0xfe])
+            batch.replaceSubrange(57..<61, with: [0x7f, 0xff, 0xff, 0xff])
+            mendChecksum(&batch)
+            try batch.withUnsafeMutableBytes { _ = try partition.append($0) }
+            for _ in 0..<2 { try partition.fill() }
+            let before = try peakBytes()
+            let error = #expect(throws: LogError.self) { try partition.clean() }
+            #expect(error?.code == .corrupted)
+            #expect(try peakBytes() - before < 16 << 30, "a count that is believed takes 40 GB")
+        }
+    }
+
+    /// The largest that this process's memory was, touched or not.
+    private func peakBytes() throws -> Int {
+        let status = String(decoding: try readFile("/proc/self/status"), as: UTF8.self)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmPeak:") }
+        let kilobytes = line.flatMap { Int($0.filter(\.isNumber)) }
+        return try #require(kilobytes) * 1024
+    }
+
+    @Test func `segments that are written anew keep the time of the last of them`() throws {
+        let log = try TestLog.compacted(segmentBytes: 1000)
+        try log.withPartition { partition in
+            for number in 0..<3 { try partition.put("k\(number % 2)", nil, at: -1) }
+            try partition.put("k", String(repeating: "x", count: 700), at: -1)
+            for _ in 0..<2 { try partition.fill(bytes: 900) }
+            for (number, path) in try log.segments.enumerated() {
+                let time = Date(timeIntervalSince1970: 1_000_000_000 + TimeInterval(number))
+                try FileManager.default.setAttributes([.modificationDate: time], ofItemAtPath: path)
+            }
+            #expect(try log.segments.count > 2)
+            try partition.clean()
+            let attributes = try FileManager.default.attributesOfItem(atPath: log.segments[0])
+            let time = try #require(attributes[.modificationDate] as? Date)
+            #expect(time.timeIntervalSince1970.rounded() == 1_000_000_000)
+        }
+    }
 }

@@ -2,6 +2,7 @@
 // is refused and left as it is.
 
 import Foundation
+import StreamJobsChecksum
 import StreamJobsLog
 import TestSupport
 import Testing
@@ -285,5 +286,27 @@ struct PartitionRecoveryTests {
         #expect(whole.count > 10)
         #expect(try index { try FileManager.default.removeItem(atPath: $0) } == whole)
         #expect(try index { try writeFile($0, Array(readFile($0).prefix(8))) } == whole)
+    }
+
+    @Test(arguments: [(3, "\(Int.max)"), (7, "\(Int.max):0")])
+    func `a manifest that says more than a segment can hold is not believed`(
+        word: Int, value: String
+    ) throws {
+        let log = try TestLog(segmentBytes: 300)
+        try log.withPartition { partition in
+            for number in 0..<12 { try partition.append("\(number)") }
+        }
+        let path = log.directory.path + "/t-0/segments"
+        var lines = String(decoding: try readFile(path), as: UTF8.self).split(separator: "\n")
+            .dropLast().map(String.init)
+        var words = lines[1].split(separator: " ").map(String.init)
+        words[word] = value
+        lines[1] = words.joined(separator: " ")
+        let text = lines.map { $0 + "\n" }.joined()
+        let checksum = Array(text.utf8).withUnsafeBytes { CRC32C.checksum($0) }
+        try writeFile(path, Array("\(text)crc-32c \(String(checksum, radix: 16))\n".utf8))
+        try log.withPartition { partition throws in
+            #expect(try partition.values() == (0..<12).map(String.init))
+        }
     }
 }

@@ -31,8 +31,7 @@ private struct Visitor: SingleInputTask {
         try recent.put(key, visit.value)
 
         let second = Timestamp(milliseconds: time.milliseconds / 1000 * 1000)
-        let count = (try seconds.get(key, at: second) ?? 0) + 1
-        let isKept = try seconds.put(key, count, at: second)
+        let count = try seconds.add(1, to: key, at: second)
 
         let session = try visits.merge(key, at: time, gap: .seconds(1), 1) { $0 + $1 }
 
@@ -42,9 +41,11 @@ private struct Visitor: SingleInputTask {
             others.append(value)
             return true
         }
-        let parts = [
-            last.map { "last \($0)" } ?? "first", "count \(count)\(isKept ? "" : " (dropped)")",
-            session.map { "session of \($0.value)" } ?? "session gone", "near \(others)",
+        let parts: [String] = [
+            last.map { "last \($0)" } ?? "first",
+            count.map { "count \($0)" } ?? "window gone",
+            session.map { "session of \($0.value)" } ?? "session gone",
+            "near \(others)",
         ]
         try context.send(parts.joined(separator: ", "), to: Self.seen, key: key)
     }
@@ -73,7 +74,7 @@ struct StoreKindsTests {
                 "last 2, count 1, session of 3, near [2, 3]",
                 "first, count 1, session of 1, near [4]",
                 "last 4, count 1, session of 2, near [4, 5]",
-                "last 5, count 1 (dropped), session of 4, near []",
+                "last 5, window gone, session of 4, near []",
             ])
     }
 
@@ -88,12 +89,18 @@ struct StoreKindsTests {
                 == "last 1, count 2, session of 2, near [1, 2]")
         try job.crash()
         try visit(job, 3, at: 100_000)
+        _ = try job.records(in: Visitor.seen)
         try visit(job, 4, at: 200_000)
-        // What has expired is removed by the commits.
+        // What has expired is removed by the next commit.
         _ = try job.records(in: Visitor.seen)
         let windows = try job.entries(
             of: "seconds", in: Visitor.self, key: KeyPair<String, Int64>.self, value: Int64.self)
         #expect(windows.keys.map(\.second) == [200_000])
+        let stores: [WindowStore<String, Int64>] = try job.stores("seconds", in: Visitor.self)
+        #expect(try stores[0].get("anna", at: Timestamp(milliseconds: 200_000)) == 1)
+        #expect(throws: JobError.self) {
+            let _: [KeyValueStore<String, Int64>] = try job.stores("seconds", in: Visitor.self)
+        }
     }
 
     @Test func `two stores of one name are refused, whatever their kinds`() {

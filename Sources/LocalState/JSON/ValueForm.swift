@@ -62,7 +62,9 @@ extension JSONForm {
             })
     }
 
-    private static func integer<Value: FixedWidthInteger>(_ serde: Serde<Value>) -> JSONForm {
+    private static func integer<Value: FixedWidthInteger & SendableMetatype>(_ serde: Serde<Value>)
+        -> JSONForm
+    {
         value(serde, { .number(String($0)) }, { $0.integer(Value.self) })
     }
 

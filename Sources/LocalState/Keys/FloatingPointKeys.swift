@@ -10,16 +10,15 @@ extension Double: StoreKey {
     @inlinable
     public static var orderedByteCount: Int? { 8 }
 
-    /// Numbers whose order is that of the keys.
     @inlinable
-    var sortableBits: UInt64 {
+    public var orderedBits: UInt64 {
         let bits = (isNaN ? .nan : self == 0 ? 0 : self).bitPattern
         return bits >> 63 == 0 ? bits ^ (1 << 63) : ~bits
     }
 
     @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {
-        sortableBits.appendBigEndian(to: &buffer)
+        orderedBits.appendBigEndian(to: &buffer)
     }
 
     @inlinable
@@ -30,11 +29,14 @@ extension Double: StoreKey {
 
     @inlinable
     public static func isSameKey(_ one: Double, _ other: Double) -> Bool {
-        one.sortableBits == other.sortableBits
+        one.orderedBits == other.orderedBits
     }
 
     @inlinable
-    public func hashKey(into hasher: inout Hasher) { hasher.combine(sortableBits) }
+    public func hashKey(into hasher: inout Hasher) { hasher.combine(orderedBits) }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 { mixHash(orderedBits, seed) }
 }
 
 extension Float: StoreKey {
@@ -44,14 +46,14 @@ extension Float: StoreKey {
     public static var orderedByteCount: Int? { 4 }
 
     @inlinable
-    var sortableBits: UInt32 {
+    public var orderedBits: UInt64 {
         let bits = (isNaN ? .nan : self == 0 ? 0 : self).bitPattern
-        return bits >> 31 == 0 ? bits ^ (1 << 31) : ~bits
+        return UInt64(bits >> 31 == 0 ? bits ^ (1 << 31) : ~bits) << 32
     }
 
     @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {
-        sortableBits.appendBigEndian(to: &buffer)
+        UInt32(truncatingIfNeeded: orderedBits >> 32).appendBigEndian(to: &buffer)
     }
 
     @inlinable
@@ -62,9 +64,12 @@ extension Float: StoreKey {
 
     @inlinable
     public static func isSameKey(_ one: Float, _ other: Float) -> Bool {
-        one.sortableBits == other.sortableBits
+        one.orderedBits == other.orderedBits
     }
 
     @inlinable
-    public func hashKey(into hasher: inout Hasher) { hasher.combine(sortableBits) }
+    public func hashKey(into hasher: inout Hasher) { hasher.combine(orderedBits) }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 { mixHash(orderedBits, seed) }
 }

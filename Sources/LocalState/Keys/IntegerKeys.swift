@@ -64,6 +64,9 @@ extension Bool: StoreKey {
     @inlinable
     public static var orderedByteCount: Int? { 1 }
 
+    @inlinable
+    public var orderedBits: UInt64 { self ? 1 << 56 : 0 }
+
     /// False is 0 and true is 1, so that false comes first.
     @inlinable
     public func encodeOrdered(into buffer: inout [UInt8]) {

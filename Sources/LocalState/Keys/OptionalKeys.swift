@@ -67,4 +67,7 @@ extension Optional: StoreKey where Wrapped: StoreKey {
         hasher.combine(self != nil)
         self?.hashKey(into: &hasher)
     }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 { self?.storeHash(seed: seed) ?? seed }
 }

@@ -58,6 +58,11 @@ public struct KeyPair<First: StoreKey, Second: StoreKey>: StoreKey {
         first.hashKey(into: &hasher)
         second.hashKey(into: &hasher)
     }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 {
+        second.storeHash(seed: first.storeHash(seed: seed))
+    }
 }
 
 /// A key of three parts, ordered by the first, then by the second, then by the third.
@@ -126,6 +131,11 @@ public struct KeyTriple<First: StoreKey, Second: StoreKey, Third: StoreKey>: Sto
         first.hashKey(into: &hasher)
         second.hashKey(into: &hasher)
         third.hashKey(into: &hasher)
+    }
+
+    @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 {
+        third.storeHash(seed: second.storeHash(seed: first.storeHash(seed: seed)))
     }
 }
 

@@ -37,6 +37,9 @@ public struct UUIDBytes: StoreKey, Comparable, CustomStringConvertible {
     }
 
     @inlinable
+    public func storeHash(seed: UInt64) -> UInt64 { mixHash(low, mixHash(high, seed)) }
+
+    @inlinable
     public static func < (one: UUIDBytes, other: UUIDBytes) -> Bool {
         (one.high, one.low) < (other.high, other.low)
     }

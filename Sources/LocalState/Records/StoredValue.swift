@@ -2,7 +2,7 @@
 //
 //     field     bytes
 //     whole key:
-//     kind      1      0 a value, 1 null
+//     kind      1      0 a value, 1 null; and 2 for the other generation of the store
 //     payload   rest   what the value's serde wrote
 //     checksum  4      CRC-32C of the stored key and of all that precedes here: a value that is found
 //                      under another key than its own is as wrong as a changed one. It stands last,
@@ -15,12 +15,21 @@
 
 import StreamJobsChecksum
 
-/// Whether an entry holds a value of its serde or null.
+/// Whether an entry holds a value of its serde or null, and of which of two generations of its store it is:
+/// a lazy migration begins the other one (Stores/LazyMigration.swift).
 @frozen
 @usableFromInline
 package enum ValueKind: UInt8, Sendable {
     case value = 0
     case null = 1
+    case otherValue = 2
+    case otherNull = 3
+
+    @inlinable package var isNull: Bool { rawValue & 1 != 0 }
+    /// 0 or 2.
+    @inlinable package var generation: UInt8 { rawValue & 2 }
+    /// The bit that tells generations apart.
+    @inlinable package static var generationBit: UInt8 { 2 }
 }
 
 /// An entry as it lies in the map: its bytes end with the snapshot, so that none outlives the scan or

@@ -1,7 +1,7 @@
 // Numbers and truth values as Kafka's own serializers write them: big endian, of a fixed length. Unlike keys
 // of stores (Keys/) they do not sort.
 
-extension Serde where Value: FixedWidthInteger {
+extension Serde where Value: FixedWidthInteger & SendableMetatype {
     /// The bytes of an integer, the highest first, two's complement.
     @inlinable
     static func bigEndian(_ name: String) -> Serde<Value> {

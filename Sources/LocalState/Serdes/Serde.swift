@@ -58,6 +58,15 @@ public struct Serde<Value>: Sendable {
     }
 }
 
+extension Serde {
+    /// The value of an entry of a store, whatever its generation.
+    package func decode(_ kind: ValueKind, _ payload: UnsafeRawBufferPointer) throws -> Value {
+        guard kind.isNull else { return try decode(payload.bytes) }
+        guard let decodeNull else { throw SerdeError("null is not a value of \(name).") }
+        return decodeNull()
+    }
+}
+
 /// Bytes that are no value of a serde, or a value that has no bytes.
 public struct SerdeError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong, and where in the bytes.

@@ -16,14 +16,16 @@ public final class BufferStore<Key: StoreKey, Value> {
     @inlinable
     package init(
         name: String, value: Serde<Value>, retention: Duration, clock: StoreClock,
-        version: Int = 1
+        version: Int = 1, migrating migrations: [StoreMigration<Value>] = []
     ) {
         let retention = Retention(retention, clock)
-        entries = KeyValueStore(name: name, value: value, version: version)
+        entries = KeyValueStore(
+            name: name, value: value, version: version, migrating: migrations)
         self.retention = retention
         entries.kind = "buffer"
-        entries.expire(by: clock) { key, _, watermark in
-            retention.hasPassed(key.second, at: watermark)
+        entries.owner = self
+        entries.expire(by: clock, .keyEnd(12), lifetime: retention.milliseconds) { key, _ in
+            key.second
         }
     }
 

@@ -21,16 +21,20 @@ public final class ExpiringStore<Key: StoreKey, Value> {
     ///   - name: unique within the task.
     ///   - timeToLive: how long an entry lives that is put without a time of its own.
     ///   - version: raise it when the meaning of the values changes, but not their serde's name.
+    ///   - migrating: how entries of older versions become entries of this one; they keep their expiry.
     @inlinable
     package init(
         name: String, value: Serde<Value>, timeToLive: Duration, clock: StoreClock,
-        version: Int = 1
+        version: Int = 1, migrating migrations: [StoreMigration<Value>] = []
     ) {
-        entries = KeyValueStore(name: name, value: .expiring(value), version: version)
+        entries = KeyValueStore(
+            name: name, value: .expiring(value), version: version,
+            migrating: migrations.map(\.expiring))
         self.clock = clock
         lifetime = timeToLive.heldMilliseconds
         entries.kind = "expiring"
-        entries.expire(by: clock) { _, entry, watermark in entry.expiry <= watermark }
+        entries.owner = self
+        entries.expire(by: clock, .payload, lifetime: 0) { _, entry in entry.expiry }
     }
 
     /// The value of a key, or nil if it has none, or none any more.

@@ -3,7 +3,7 @@
 /// How long entries stay behind event time.
 @usableFromInline
 package struct Retention {
-    private let milliseconds: Int64
+    @usableFromInline let milliseconds: Int64
     private let clock: StoreClock
 
     @usableFromInline

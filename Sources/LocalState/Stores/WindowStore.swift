@@ -15,14 +15,16 @@ public final class WindowStore<Key: StoreKey, Value> {
     @inlinable
     package init(
         name: String, value: Serde<Value>, retention: Duration, clock: StoreClock,
-        version: Int = 1
+        version: Int = 1, migrating migrations: [StoreMigration<Value>] = []
     ) {
         let retention = Retention(retention, clock)
-        entries = KeyValueStore(name: name, value: value, version: version)
+        entries = KeyValueStore(
+            name: name, value: value, version: version, migrating: migrations)
         self.retention = retention
         entries.kind = "window"
-        entries.expire(by: clock) { key, _, watermark in
-            retention.hasPassed(key.second, at: watermark)
+        entries.owner = self
+        entries.expire(by: clock, .keyEnd(8), lifetime: retention.milliseconds) { key, _ in
+            key.second
         }
     }
 
@@ -65,5 +67,14 @@ public final class WindowStore<Key: StoreKey, Value> {
         try entries.scan(order: order) { key, value in
             try !starts.contains(key.second) || body(key.first, key.second, value)
         }
+    }
+}
+
+extension WindowStore where Value: FixedWidthInteger {
+    /// Adds to a window's value, which counts as 0 if there is none; nil, and nothing is done, if it is gone.
+    @inlinable
+    package func add(_ number: Value, to key: Key, start: Int64) throws -> Value? {
+        guard !retention.hasPassed(start) else { return nil }
+        return try entries.add(number, to: KeyPair(key, start))
     }
 }

@@ -138,10 +138,11 @@ final class BatchCleaner {
         _ header: BatchHeader, _ batch: UnsafeRawBufferPointer, _ records: UnsafeRawBufferPointer,
         horizon: Timestamp?, where stays: (RecordParts) -> Bool
     ) throws -> Outcome {
-        // A record grows by less than a longer length and a longer timestamp delta.
+        // A record grows by less than a longer length and a longer timestamp delta. How many there are is
+        // only claimed where nobody has walked them yet, but each has a byte at least.
+        let recordsMax = min(Int(header.recordsCount), records.count)
         memory.reserve(
-            BatchHeader.byteCount + records.count
-                + Int(header.recordsCount) * 2 * Varint.byteCountMax)
+            BatchHeader.byteCount + records.count + recordsMax * 2 * Varint.byteCountMax)
         var pointer = memory.pointer + BatchHeader.byteCount
         var count: Int32 = 0
         var latest = Int64.min

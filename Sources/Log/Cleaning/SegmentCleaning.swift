@@ -71,8 +71,15 @@ final class SegmentCleaning {
         }
         guard let file else { return false }
         try writeBuffer()
+        try keepModificationTime(file)
         try file.flush()
         return true
+    }
+
+    /// Retention counts from the file's time where records have none: to clean them is not to write them.
+    private func keepModificationTime(_ file: File) throws {
+        let times = try old.compactMap { try files.status(of: $0.path())?.modified }
+        if let latest = times.max() { try file.setModified(latest) }
     }
 
     /// Removes what there is of the file.

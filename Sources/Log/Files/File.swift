@@ -116,6 +116,16 @@ final class File: Sendable {
         }
     }
 
+    /// Says when the content was last read and changed, in the place of the writes before. No flush makes it survive
+    /// a power loss for sure: then it may be the time of those.
+    func setModified(_ time: Timestamp) throws {
+        let milliseconds = max(0, time.milliseconds)
+        let modified = timespec(
+            tv_sec: Int(milliseconds / 1000), tv_nsec: Int(milliseconds % 1000) * 1_000_000)
+        let times = [modified, modified]
+        guard futimens(descriptor, times) == 0 else { throw systemError("set the time of", path) }
+    }
+
     /// After it returns, what was written before the call survives a power loss.
     func flush() throws {
         try fileSystem.willPerform(.flush(path))

@@ -64,7 +64,9 @@ extension SegmentSummary {
         let numbers = words.dropFirst().prefix(6).compactMap { Int64($0) }
         let digests = words.dropFirst(7).compactMap { IndexDigest($0) }
         guard words.first == "segment", words.count == 10, numbers.count == 6, digests.count == 3,
-            numbers[0] >= 0, numbers[1] >= numbers[0], numbers[2] >= 0, numbers[4] >= 0
+            numbers[0] >= 0, numbers[1] >= numbers[0], numbers[4] >= 0,
+            // More than a segment can hold (`canHold`) is not summed up, nor multiplied.
+            (0...Int64(Int32.max)).contains(numbers[2])
         else { return nil }
         self.init(
             baseOffset: Offset(numbers[0]), nextOffset: Offset(numbers[1]),
@@ -79,7 +81,7 @@ extension IndexDigest {
 
     fileprivate init?(_ text: Substring) {
         let parts = text.split(separator: ":")
-        guard parts.count == 2, let count = Int(parts[0]), count >= 0,
+        guard parts.count == 2, let count = Int(parts[0]), (0...Int(Int32.max)).contains(count),
             let crc = UInt32(parts[1], radix: 16)
         else { return nil }
         self.init(count: count, crc: crc)

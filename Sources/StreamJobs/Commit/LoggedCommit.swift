@@ -36,6 +36,15 @@ package struct LoggedCommit {
         self.positions = positions.map { (key: $0, position: $1) }
     }
 
+    init(_ record: CommitRecord, in run: RunRecord?, positions: [(PositionKey, InputPosition)]) {
+        self.init(number: record.number, positions: positions)
+        watermark = record.watermark
+        promise = record.promise
+        lateCount = record.lateCount
+        progress = record.progress
+        if let run { self.run = run }
+    }
+
     func encoded() -> [UInt8] {
         var fields = FieldWriter(version: 2)
         fields.put(number)

@@ -190,7 +190,7 @@ private final class TaskReplay {
             throw JobError(
                 .refused,
                 "the task \(task.name) comes to offset \(position.offset) of \(source.name) where its "
-                    + "commit \(commit.number) was at \(expected): its inputs have changed; "
+                    + "commit \(commit.number) was at \(expected): its inputs have changed, or its position was set by hand; "
                     + Remedy.copyOrAnew)
         }
     }

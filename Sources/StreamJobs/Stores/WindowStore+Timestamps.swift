@@ -53,3 +53,14 @@ extension WindowStore {
         }
     }
 }
+
+extension WindowStore where Value: FixedWidthInteger {
+    /// Adds a number to the value of a key's window, which counts as 0 if it has none, as
+    /// ``KeyValueStore/add(_:to:)`` does.
+    /// - Returns: The sum; nil if nothing was done, since event time has passed the window by the retention.
+    @inlinable
+    @discardableResult
+    public func add(_ number: Value, to key: Key, at start: Timestamp) throws -> Value? {
+        try add(number, to: key, start: start.milliseconds)
+    }
+}

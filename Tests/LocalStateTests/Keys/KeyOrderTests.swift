@@ -17,7 +17,11 @@ struct KeyOrderTests {
         let parts = keys.map { KeyBounds.part($0) }
         for (key, bytes) in zip(keys, encoded) {
             #expect(Key.isSameKey(try Key(orderedBytes: bytes.span.bytes), key))
-            if let count = Key.orderedByteCount { #expect(bytes.count == count) }
+            guard let count = Key.orderedByteCount else { continue }
+            #expect(bytes.count == count)
+            guard count <= 8 else { continue }
+            let filled = (bytes + [0, 0, 0, 0, 0, 0, 0]).prefix(8)
+            #expect(key.orderedBits == filled.reduce(0) { $0 << 8 | UInt64($1) })
         }
         for (key, part) in zip(keys, parts) {
             // Whatever follows a part, it ends where it should.
@@ -37,6 +41,9 @@ struct KeyOrderTests {
                 let isSame = Key.isSameKey(keys[one], keys[other])
                 #expect((encoded[one] == encoded[other]) == isSame)
                 if isSame { #expect(hash(keys[one]) == hash(keys[other])) }
+                if isSame {
+                    #expect(keys[one].storeHash(seed: 7) == keys[other].storeHash(seed: 7))
+                }
                 #expect(one == other || !parts[other].starts(with: parts[one]) || isSame)
             }
         }
@@ -188,6 +195,12 @@ struct KeyOrderTests {
         try check(numbers) {
             $0.first != $1.first
                 ? $0.first < $1.first : order([($0.second, $1.second)])
+        }
+        let small = (0..<30).map { _ in
+            KeyPair(Int16.random(in: -2...2, using: &generator), generator.chance(50))
+        }
+        try check(small) {
+            $0.first != $1.first ? $0.first < $1.first : !$0.second && $1.second
         }
         let triples = (0..<50).map { _ in
             KeyTriple(

@@ -3,7 +3,7 @@
 
 import Glibc
 
-enum LockFile {
+enum LockFilePages {
     /// Makes room for the lock file of an environment that this process has not opened.
     /// Throws `.noSpace` where there is none.
     static func allocate(path: String) throws {
