@@ -105,6 +105,8 @@ public enum Limits {
     static let removalAttemptsMax = 10
     /// Time before a compaction that has failed is tried again: a full disk is not filled anew each second.
     static let compactionRetryInterval = Duration.seconds(60)
+    /// Threads that flush different files side by side, at most: a disk gains little from more.
+    package static let flushThreads = 16
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.
     static let maintenanceInterval = Duration.seconds(1)
     /// How long closing an owner's log may remove and compact what is due: little beside a command's own

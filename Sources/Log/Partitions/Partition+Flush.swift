@@ -31,14 +31,29 @@ extension Partition {
         try active.log().startFlush(below: active.byteCount)
     }
 
-    /// Flushes several partitions of one log, which share the flush of their recovery points. Where it
-    /// throws, some of them may have been flushed.
+    /// Flushes several partitions of one log, side by side; they share the flush of their recovery points.
+    /// Where it throws, some of them may have been flushed.
     package static func flush(_ partitions: [Partition]) throws {
-        var flushed: [(partition: Partition, end: Offset)] = []
-        for partition in partitions {
-            if let end = try partition.flushData() { flushed.append((partition, end)) }
+        let unflushed = distinct(partitions)
+        let ends = Mutex<[(partition: Partition, end: Offset)]>([])
+        try SideBySide.forEach(unflushed.count) { index in
+            let partition = unflushed[index]
+            guard let end = try partition.flushData() else { return }
+            ends.withLock { $0.append((partition, end)) }
         }
+        let flushed = ends.withLock { $0 }
         try flushed.first?.partition.setPoints(flushed)
+    }
+
+    /// Those that have something to flush or cannot, each once.
+    private static func distinct(_ partitions: [Partition]) -> [Partition] {
+        var seen: Set<ObjectIdentifier> = []
+        return partitions.filter { partition in
+            guard seen.insert(ObjectIdentifier(partition)).inserted else { return false }
+            return partition.state.withLock { state in
+                state.failure != nil || state.ends.flushed != state.ends.logEnd
+            }
+        }
     }
 
     /// The second half of a flush.
