@@ -96,6 +96,9 @@ let package = Package(
         .executableTarget(
             name: "log-crasher", dependencies: ["StreamJobsLog"], path: "Tests/LogCrasher",
             swiftSettings: settings),
+        .executableTarget(
+            name: "campaign-runner", dependencies: ["StreamJobs", "StreamJobsCLI"],
+            path: "Tests/CampaignRunner", swiftSettings: settings),
         .target(
             name: "LogFuzzTargets",
             dependencies: ["StreamJobsChecksum", "StreamJobsCompression", "StreamJobsLog"],
