@@ -95,6 +95,14 @@ package enum Limits {
     package static let mapBytesMax = 16 << 40
     /// Readers of an environment at a time: the task itself, queries, backups. LMDB's default.
     package static let readersMax: UInt32 = 126
+    /// Bytes that a copy reads and writes at a time, and the unit in which it leaves holes: a page of any size
+    /// is a part or a multiple of it.
+    package static let copyBytes = 1 << 20
+    package static let copyHoleBytes = 4096
+    /// Levels of a tree at most: what LMDB's cursors have room for (`CURSOR_STACK`).
+    package static let treeDepthMax = 32
+    /// Attempts to pin a commit whose owner grows the map meanwhile, which it does once in a doubling.
+    package static let pinTriesMax = 8
     /// A write that fails on a disk with less free space, in bytes, failed for want of it.
     package static let diskFullBytes: UInt64 = 1 << 20
     /// Smallest and largest page size that LMDB can have written, in bytes.

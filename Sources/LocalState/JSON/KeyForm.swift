@@ -12,6 +12,32 @@ extension JSONForm {
                 return bytes
             })
     }
+
+    /// The bytes that all keys begin with whose first parts these are: text of strings and bytes, or the first
+    /// part or parts of a tuple. Throws ``SerdeError`` where the codec has no such beginnings.
+    package static func keyPrefix(named codecName: String, json text: String) throws -> [UInt8] {
+        let name = FormatName(codecName)
+        let json = try JSONValue(text)
+        if let name, name.arguments.isEmpty, ["string", "bytes"].contains(name.head),
+            let text = json.string
+        {
+            return Array(text.utf8)
+        }
+        guard let name, ["pair", "triple"].contains(name.head) else {
+            throw SerdeError("keys of \(codecName) have no prefixes.")
+        }
+        var parts = [json]
+        if case .array(let elements) = json { parts = elements }
+        var bytes: [UInt8] = []
+        for (part, argument) in zip(parts, name.arguments.dropLast()) {
+            guard let form = KeyForm(argument) else { throw SerdeError("\(codecName) is unknown.") }
+            try form.writePart(part, &bytes)
+        }
+        guard parts.count < name.arguments.count else {
+            throw SerdeError("\(json.excerpt) is a whole key of \(codecName), no prefix.")
+        }
+        return bytes
+    }
 }
 
 extension StoreKey {

@@ -31,30 +31,61 @@ struct DataFile: ~Copyable {
     /// (a crash before its first page was written), is right: LMDB begins anew.
     static func checkLength(path: String) throws {
         guard var file = try DataFile(path: path), file.byteCount > 0 else { return }
-        guard let first = try file.meta(at: 0) else {
-            throw file.damaged("it does not begin as a file of LMDB does")
-        }
-        file.pageBytes = first.pageBytes
+        let first = try file.takePageBytes()
         if file.byteCount < 2 * file.pageBytes, first.transaction == 0 {
             // The disk was full, or the machine stopped, when LMDB made the file: it writes both meta pages
             // at once, and commits only behind them. It would refuse the one page; nothing was ever in it.
             guard truncate(path, 0) == 0 else { throw error(of: errno, "truncate of \(path)") }
             return
         }
+        try file.checkMissingPages(try file.newestMeta(first))
+    }
+
+    /// The file, and what its last commit says. nil if there is no file, or an empty one.
+    static func openCommitted(path: String) throws -> DataFile? {
+        guard var file = try DataFile(path: path), file.byteCount > 0 else { return nil }
+        _ = try file.newestMeta(try file.takePageBytes())
+        return file
+    }
+
+    /// What the last commit says; a running writer changes it.
+    func newestMeta() throws -> Meta { try newestMeta(try firstMeta()) }
+
+    /// What the commit of that number says, if it is one of the last two.
+    func meta(ofTransaction number: UInt64) throws -> Meta? {
+        for position in [0, pageBytes] {
+            if let meta = try meta(at: position), meta.transaction == number { return meta }
+        }
+        return nil
+    }
+
+    private mutating func takePageBytes() throws -> Meta {
+        let meta = try firstMeta()
+        pageBytes = meta.pageBytes
+        return meta
+    }
+
+    private func firstMeta() throws -> Meta {
+        guard let meta = try meta(at: 0) else {
+            throw damaged("it does not begin as a file of LMDB does")
+        }
+        return meta
+    }
+
+    private func newestMeta(_ first: Meta) throws -> Meta {
         // A part of a page may stand at the end: a write of pages behind the last commit that a crash or a
         // full disk has cut short. It counts as missing, which no page in use may be.
-        guard file.byteCount >= 2 * file.pageBytes else {
-            throw file.damaged(
-                "\(file.byteCount) bytes are less than two pages of \(file.pageBytes) bytes")
+        guard byteCount >= 2 * pageBytes else {
+            throw damaged("\(byteCount) bytes are less than two pages of \(pageBytes) bytes")
         }
-        guard let second = try file.meta(at: file.pageBytes) else {
-            throw file.damaged("its second page is no meta page")
+        guard let second = try meta(at: pageBytes) else {
+            throw damaged("its second page is no meta page")
         }
         let meta = first.transaction > second.transaction ? first : second
         guard meta.lastPage < UInt64(Int.max / Limits.pageBytesMax) else {
-            throw file.damaged("its last page is said to be number \(meta.lastPage)")
+            throw damaged("its last page is said to be number \(meta.lastPage)")
         }
-        try file.checkMissingPages(meta)
+        return meta
     }
 
     /// nil if there is no such file.
@@ -93,11 +124,16 @@ struct DataFile: ~Copyable {
             "\(path) is damaged: \(what). Restore the state from a backup, or rebuild it.")
     }
 
-    private struct Meta {
+    struct Meta: Sendable {
         let pageBytes: Int
-        let freeRoot: UInt64
+        /// The tree of free pages.
+        let free: TreeRecord
+        /// The tree of the named databases' records.
+        let main: TreeRecord
         let lastPage: UInt64
         let transaction: UInt64
+        /// As it stands in the file.
+        let bytes: [UInt8]
     }
 
     private func meta(at position: Int) throws -> Meta? {
@@ -109,9 +145,9 @@ struct DataFile: ~Copyable {
             pageBytes & (pageBytes - 1) == 0
         else { return nil }
         return Meta(
-            pageBytes: pageBytes, freeRoot: bytes.integer(at: 80, as: UInt64.self),
+            pageBytes: pageBytes, free: TreeRecord(bytes, at: 40), main: TreeRecord(bytes, at: 88),
             lastPage: bytes.integer(at: 136, as: UInt64.self),
-            transaction: bytes.integer(at: 144, as: UInt64.self))
+            transaction: bytes.integer(at: 144, as: UInt64.self), bytes: bytes)
     }
 
     /// Pages may be missing at the end, if they are free: LMDB does not write a page that was taken
@@ -120,7 +156,7 @@ struct DataFile: ~Copyable {
         let pageCount = UInt64(byteCount / pageBytes)
         guard meta.lastPage >= pageCount else { return }
         var missing = Set<UInt64>()
-        for page in try freePages(root: meta.freeRoot) where page >= pageCount {
+        for page in try freePages(meta.free) where page >= pageCount {
             missing.insert(page)
         }
         guard (pageCount...meta.lastPage).allSatisfy(missing.contains) else {
