@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "StreamJobs",
             dependencies: [
-                "LocalState", "StreamJobsChecksum", "StreamJobsLog",
+                "CStreamJobsLinux", "LocalState", "StreamJobsChecksum", "StreamJobsLog",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
             ],

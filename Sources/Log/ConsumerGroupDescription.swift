@@ -87,7 +87,7 @@ public enum OffsetTarget: Sendable {
     case shift(Int64)
 
     /// Held within the ends of the partition.
-    func offset(in partition: Partition, committed: Offset?) throws -> Offset {
+    package func offset(in partition: Partition, committed: Offset?) throws -> Offset {
         let (start, end) = (partition.startOffset, partition.logEndOffset)
         switch self {
         case .earliest: return start

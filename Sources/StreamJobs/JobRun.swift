@@ -9,6 +9,10 @@ public final class JobRun {
     private let job: OpenJob
     private let settings: RunSettings
     private let shared = Shared()
+    /// By which tools ask for a barrier; nil for the test kit.
+    private var barrierFiles: BarrierFiles?
+    /// Tells tools that the job runs.
+    private var lock: JobLock?
 
     /// What the worker threads and the caller share.
     fileprivate final class Shared: Sendable {
@@ -19,6 +23,7 @@ public final class JobRun {
         let failure = Mutex<(any Error)?>(nil)
         /// Those of the workers, which wait for records.
         let appends = Mutex<[AppendSignal]>([])
+        let barrier = CommitBarrier()
         /// Notified when a worker has ended.
         let ended = AppendSignal()
 
@@ -55,6 +60,10 @@ public final class JobRun {
     ) throws {
         self.job = try OpenJob(job, on: log, state: state, settings: settings)
         self.settings = settings
+        guard case .directory(let root) = state else { return }
+        let directory = "\(root)/\(job.name)"
+        lock = try JobLock.take(directory, job: job.name)
+        barrierFiles = BarrierFiles(directory)
     }
 
     public var stopper: Stopper { Stopper(shared: shared) }
@@ -64,7 +73,10 @@ public final class JobRun {
     /// - Parameter progress: Called about five times a second, on the calling thread.
     public func run(progress: (RunProgress) -> Void = { _ in }) throws -> RunSummary {
         let start = ContinuousClock.now
-        defer { job.close() }
+        defer {
+            job.close()
+            lock = nil
+        }
         guard try job.begin(untilEnd: settings.untilEnd) else {
             if settings.durability == .processCrash { try job.makeDurable() }
             return RunSummary(
@@ -80,6 +92,7 @@ public final class JobRun {
                     recordsProcessed: done,
                     recordsRemaining: settings.untilEnd ? max(0, total - done) : nil,
                     elapsed: .now - start))
+            if let request = barrierFiles?.pending() { try? hold(for: request) }
             shared.ended.wait(after: seen, timeout: .milliseconds(200))
         }
         for thread in threads { WorkerThread.join(thread) }
@@ -94,6 +107,27 @@ public final class JobRun {
             lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
             elapsed: .now - start, hadNothingToDo: false,
             wasStoppedByTask: shared.wasStoppedByTask.load(ordering: .relaxed))
+    }
+
+    /// Brings all workers to a barrier, and keeps them there until the tool that has asked for it has what it
+    /// wants or is gone. Where the answer cannot be written the tool waits in vain, and the job goes on.
+    private func hold(for request: LockFile) throws {
+        guard let barrierFiles else { return }
+        shared.barrier.raise()
+        defer { shared.barrier.lower() }
+        while shared.barrier.parkedCount < shared.runningThreads.load(ordering: .acquiring) {
+            guard !shared.isStopping.load(ordering: .acquiring), request.isHeldByAnother else {
+                return
+            }
+            pause(Limits.barrierPollInterval)
+        }
+        try barrierFiles.writeAnswer(request.text)
+        // Taken back before anything goes on: who has not read all states by then has read none.
+        defer { unlink(barrierFiles.answer) }
+        let start = ContinuousClock.now
+        while request.isHeldByAnother, ContinuousClock.now - start < Limits.barrierHoldTimeout {
+            pause(Limits.barrierPollInterval)
+        }
     }
 
     /// Offsets of the sources between the positions and the ends: records, and a few markers.
@@ -136,6 +170,10 @@ public final class JobRun {
             var reported = 0
             while !worker.hasFinished, !shared.isStopping.load(ordering: .acquiring) {
                 let seen = worker.appends.count
+                if shared.barrier.isRaised {
+                    try worker.commit()
+                    shared.barrier.park()
+                }
                 let done = try worker.step()
                 let records = worker.tasks.reduce(0) { $0 + $1.sourceRecordCount }
                 shared.sourceRecords.add(records - reported, ordering: .relaxed)

@@ -30,4 +30,14 @@ package enum Limits {
     static let commitsSegmentBytes = 1024 * 1024
     /// Epochs are 16 bits; from here on the task takes a new producer id.
     static let epochMax: Int16 = 32_000
+    /// How long a job that starts waits for a backup or another tool to let go of it: they hold it for the
+    /// moment in which they begin to read.
+    static let jobLockTimeout = Duration.seconds(5)
+    /// How long a tool waits for the tasks of a running job to reach a barrier: one call of a task's code, and a
+    /// commit.
+    static let barrierTimeout = Duration.seconds(60)
+    /// How long a job stands still for a tool that has asked for it.
+    static let barrierHoldTimeout = Duration.seconds(10)
+    /// Time between two looks at a file that another process writes.
+    static let barrierPollInterval = Duration.milliseconds(5)
 }

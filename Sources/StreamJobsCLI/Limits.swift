@@ -38,4 +38,8 @@ package enum Limits {
     package static let suggestedNamesMax = 10
     /// Names that it asks back with: more are a list to search through.
     package static let nearNamesMax = 3
+
+    /// How long a commit of a running job is read: what it frees meanwhile it cannot reuse, and its file grows.
+    /// Enough for some ten million entries.
+    package static let snapshotAgeMax = Duration.seconds(60)
 }

@@ -31,7 +31,8 @@ struct RootCommand: ParsableCommand {
         version: "\(programName) (StreamJobs \(version))",
         subcommands: [
             RunCommand.self, JobsCommand.self, TopicsCommand.self, ProduceCommand.self,
-            ConsumeCommand.self, GroupsCommand.self, TransactionsCommand.self, LogCommand.self,
+            ConsumeCommand.self, GroupsCommand.self, TransactionsCommand.self, StateCommand.self,
+            CheckpointsCommand.self, LogCommand.self,
         ])
 
     /// The jobs of the program. Commands are made by the parser, which passes nothing on to them.

@@ -1,5 +1,5 @@
 // What the C library has for Linux only and the Glibc module leaves out: fallocate, sync_file_range, and
-// the futex system call, which is variadic; and an instruction that Swift has no word for.
+// the futex and renameat2 system calls, which are variadic or newer; and an instruction that Swift has no word for.
 
 #include <linux/futex.h>
 #include <stdint.h>
@@ -25,3 +25,8 @@ static inline void streamjobs_futex_wake(const void *word, int32_t count) {
 
 /// Begins to bring what lies at an address into the processor's cache.
 static inline void streamjobs_prefetch(const void *address) { __builtin_prefetch(address); }
+
+/// Gives two names to each other's files or directories, at once (renameat2 with RENAME_EXCHANGE).
+static inline int streamjobs_exchange(const char *one, const char *other) {
+    return (int)syscall(SYS_renameat2, -100 /* AT_FDCWD */, one, -100, other, 2u);
+}

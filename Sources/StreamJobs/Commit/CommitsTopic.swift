@@ -10,7 +10,8 @@
 package import StreamJobsLog
 
 package enum CommitsTopic {
-    package static func name(of job: Job) -> String { "__commits-\(job.name)" }
+    package static func name(of job: Job) -> String { name(ofJob: job.name) }
+    package static func name(ofJob job: String) -> String { "__commits-\(job)" }
 
     package static func open(_ log: any JobLog, for job: Job) throws -> any JobLogPartition {
         let name = name(of: job)

@@ -36,7 +36,9 @@ package struct StateResolver: TransactionResolver {
 
     private static func names(in directory: String) throws -> [String] {
         guard FileManager.default.fileExists(atPath: directory) else { return [] }
-        return try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+        // Hidden ones are states that are being restored.
+        return try FileManager.default.contentsOfDirectory(atPath: directory)
+            .filter { !$0.hasPrefix(".") }.sorted()
     }
 
     /// A decided transaction stays in its state until its marker is known to be flushed, so that one that
