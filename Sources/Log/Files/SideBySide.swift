@@ -1,6 +1,5 @@
 // Work that waits for the disk, done by several threads at once: flushes of different files overlap, and a
-// disk serves many in the time of a few. The threads live as long as the call; making one costs less than a
-// tenth of a flush.
+// disk serves many in the time of a few. The threads live as long as the call.
 
 import Glibc
 import Synchronization
