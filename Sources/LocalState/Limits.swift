@@ -95,6 +95,8 @@ package enum Limits {
     package static let mapBytesMax = 16 << 40
     /// Readers of an environment at a time: the task itself, queries, backups. LMDB's default.
     package static let readersMax: UInt32 = 126
+    /// Bytes of a lock file: LMDB's header and a cache line for each reader, and no less.
+    static let lockFileBytes = 16 << 10
     /// Bytes that a copy reads and writes at a time, and the unit in which it leaves holes: a page of any size
     /// is a part or a multiple of it.
     package static let copyBytes = 1 << 20

@@ -40,12 +40,13 @@ extension CommitLog {
                 "\(directory) is no data directory; give one with --data, or make it with "
                     + "'topics create'")
         }
-        let contents = Contents(
-            catalog: try TopicCatalog(directory: directory, in: options.files),
-            startOffsets: try StartOffsets.read(directory, in: options.files))
+        let files = options.files.forOneLog()
+        let observed = try CatalogFollower(directory, in: files)
         return CommitLog(
             directory, .observer,
-            LogEnvironment(files: options.files, options: options, recoveryPoints: nil), contents)
+            LogEnvironment(
+                files: files, options: options, recoveryPoints: nil, observed: observed),
+            Contents(catalog: observed.lastCatalog))
     }
 
     private static func openAsOwner(_ directory: String, _ options: LogOptions) throws -> CommitLog
@@ -61,7 +62,8 @@ extension CommitLog {
         try files.removeTemporaryFiles(in: directory)
         let log = CommitLog(
             directory, .owner,
-            LogEnvironment(files: files, options: options, recoveryPoints: recoveryPoints),
+            LogEnvironment(
+                files: files, options: options, recoveryPoints: recoveryPoints, observed: nil),
             Contents(
                 catalog: catalog, lock: lock, startOffsets: startOffsets,
                 cleanerOffsets: try CleanerOffsets.read(
@@ -217,22 +219,21 @@ extension CommitLog {
     }
 
     /// Opens a partition of an observer's.
-    func observe(_ name: TopicPartition, of topic: Topic, _ contents: borrowing Contents) throws
-        -> Partition
-    {
+    func observe(_ name: TopicPartition, of topic: Topic) throws -> Partition {
         precondition(access == .observer, "an owner has opened every partition")
         let path = directory + "/" + name.description
         guard try files.exists(path) else {
             throw LogError(
                 .corrupted, "the directory \(path) is missing; put it back from a copy")
         }
-        var state = Partition.State(
-            settings: topic.settings, segments: [],
-            ends: EndOffsets(start: contents.startOffsets[name] ?? .zero))
-        try PartitionFollower.follow(path, name: name, files, &state)
-        return Partition(
+        let start = try environment.observed?.start(of: name) ?? .zero
+        let partition = Partition(
             name, topicID: topic.id, directory: path, access: .observer, environment: environment,
-            recovered: state, maintenance: Partition.Maintenance())
+            recovered: Partition.State(
+                settings: topic.settings, segments: [], ends: EndOffsets(start: start)),
+            maintenance: Partition.Maintenance())
+        try partition.refresh()
+        return partition
     }
 
     /// Does what is due of retention and compaction, for a second at most; flushes everything, notes that the

@@ -3,21 +3,21 @@
 import Synchronization
 
 extension CommitLog {
-    /// Sorted by name. An observer's are those of when it was opened or last asked for a new one.
+    /// Sorted by name. An observer's are those there are now; where the list cannot be read any more, those
+    /// there were (`topic` says why).
     public var topics: [Topic] {
-        contents.withLock { $0.catalog.topics.values.sorted { $0.name < $1.name } }
+        let catalog = (try? catalog) ?? environment.observed?.lastCatalog
+        return (catalog?.topics.values).map { $0.sorted { $0.name < $1.name } } ?? []
     }
 
-    /// Throws `noSuchTopic`.
+    /// Throws `noSuchTopic`, and for an observer what reading the list throws.
     public func topic(_ name: String) throws -> Topic {
-        let topic = try contents.withLock { contents in
-            if access == .observer, contents.catalog.topics[name] == nil {
-                contents.catalog = try TopicCatalog(directory: directory, in: files)
-            }
-            return contents.catalog.topics[name]
-        }
-        guard let topic else { throw noSuchTopic(name) }
+        guard let topic = try catalog.topics[name] else { throw noSuchTopic(name) }
         return topic
+    }
+
+    private var catalog: TopicCatalog {
+        get throws { try environment.observed?.catalog() ?? contents.withLock { $0.catalog } }
     }
 
     /// Makes a topic; when it returns the topic survives a power loss. Throws `topicExists`,

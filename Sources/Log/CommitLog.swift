@@ -67,8 +67,11 @@ public final class CommitLog: Sendable {
 
     /// Throws `noSuchTopic` for a topic or partition that is not there.
     package func partition(_ name: TopicPartition) throws -> Partition {
-        if let known = contents.withLock({ $0.partitions[name] }) { return known }
+        let known = contents.withLock { $0.partitions[name] }
+        if access == .owner, let known { return known }
         let topic = try topic(name.topic)
+        // An observer's may be of a topic that was deleted and made again.
+        if let known, known.topicID == topic.id { return known }
         guard name.partition.rawValue < topic.partitionCount else {
             throw LogError(
                 .noSuchTopic,
@@ -77,10 +80,12 @@ public final class CommitLog: Sendable {
                         ? "its only one is 0" : "it has 0 to \(topic.partitionCount - 1)"))
         }
         return try contents.withLock { contents in
-            if let partition = contents.partitions[name] { return partition }
+            if let partition = contents.partitions[name], partition.topicID == topic.id {
+                return partition
+            }
             // An owner has opened all that there are: the topic was deleted since it was looked for.
             guard access == .observer else { throw noSuchTopic(name.topic) }
-            let partition = try observe(name, of: topic, contents)
+            let partition = try observe(name, of: topic)
             contents.partitions[name] = partition
             return partition
         }

@@ -45,7 +45,7 @@ public enum Limits {
     public static let indexIntervalBytes = 4096
     /// A producer's last batches in a partition that a retry is recognised among: as many as Kafka's
     /// clients have in flight (ProducerStateEntry.NUM_BATCHES_TO_RETAIN).
-    static let producerBatchesKept = 5
+    typealias ProducerBatches = InlineArray<5, SequencedBatch>
     /// The longest single wait for an append: 31 years, which added to any clock is a time that can be said.
     static let waitMax = Duration.seconds(1_000_000_000)
     /// Time at least before a producer's thread tries again what has failed: it is not to keep a processor
@@ -85,8 +85,14 @@ public enum Limits {
     static let producerExpiration = Duration.seconds(86_400)
     /// Time between two looks for such producers.
     static let producerExpiryInterval = Duration.seconds(3600)
+    /// Sealed segments of one log whose files stay open between reads, up to three of each: of the 1,024 that
+    /// a process may have by default, two thirds are left for active segments and for its user.
+    static let openSegmentsMax = 100
     /// Tries to take a lock before sleeping, while nobody else waits: about as long as a batch's write takes.
     static let lockSpins = 20_000
+    /// Time after which a file that is replaced has another time than before: some of the kernel's ticks,
+    /// which last 1 to 10 milliseconds.
+    static let fileTimeTicks = Duration.milliseconds(100)
     /// How often an observer looks again at files that the owner is replacing.
     static let observerAttemptsMax = 5
     /// Bytes of memory for the keys of one compaction: a million keys of 40 bytes. Kafka has 128 MiB for
@@ -99,6 +105,8 @@ public enum Limits {
     static let removalAttemptsMax = 10
     /// Time before a compaction that has failed is tried again: a full disk is not filled anew each second.
     static let compactionRetryInterval = Duration.seconds(60)
+    /// Threads that flush different files side by side, at most: a disk gains little from more.
+    package static let flushThreads = 16
     /// Time between two rounds of the background work: flushing, checkpoints, retention, compaction.
     static let maintenanceInterval = Duration.seconds(1)
     /// How long closing an owner's log may remove and compact what is due: little beside a command's own

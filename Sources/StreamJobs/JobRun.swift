@@ -1,12 +1,15 @@
 // A job being run: its tasks spread over threads, until the end, a stop or a failure.
 
 import Glibc
+import LocalState
 package import StreamJobsLog
 import Synchronization
 
 /// One run of a job.
 public final class JobRun {
-    private let job: OpenJob
+    private var job: OpenJob
+    private let reopen: () throws -> OpenJob
+    private var reopenings = Reopenings()
     private let settings: RunSettings
     private let shared = Shared()
     /// By which tools ask for a barrier; nil for the test kit.
@@ -17,6 +20,7 @@ public final class JobRun {
     /// What the worker threads and the caller share.
     fileprivate final class Shared: Sendable {
         let isStopping = Atomic<Bool>(false)
+        let hasFailed = Atomic<Bool>(false)
         let wasStoppedByTask = Atomic<Bool>(false)
         let runningThreads = Atomic<Int>(0)
         let sourceRecords = Atomic<Int>(0)
@@ -27,15 +31,43 @@ public final class JobRun {
         /// Notified when a worker has ended.
         let ended = AppendSignal()
 
+        var isEnding: Bool {
+            isStopping.load(ordering: .acquiring) || hasFailed.load(ordering: .acquiring)
+        }
+
         func fail(_ error: any Error) {
             failure.withLock { $0 = $0 ?? error }
-            stop()
+            hasFailed.store(true, ordering: .releasing)
+            wake()
         }
+
+        /// While no worker runs.
+        func beginAgain() {
+            failure.withLock { $0 = nil }
+            hasFailed.store(false, ordering: .releasing)
+            appends.withLock { $0 = [] }
+        }
+
+        private func wake() { appends.withLock { for signal in $0 { signal.notify() } } }
 
         func stop(byTask: Bool = false) {
             if byTask { wasStoppedByTask.store(true, ordering: .relaxed) }
             isStopping.store(true, ordering: .releasing)
-            appends.withLock { for signal in $0 { signal.notify() } }
+            wake()
+        }
+    }
+
+    /// How often the states were opened again lately.
+    private struct Reopenings {
+        private var count = 0
+        private var first = ContinuousClock.now
+
+        /// Whether it may be done once more; counts it then.
+        mutating func take() -> Bool {
+            if .now - first > Limits.reopeningsSpan { count = 0 }
+            if count == 0 { first = .now }
+            count += 1
+            return count <= Limits.reopeningsMax
         }
     }
 
@@ -58,12 +90,28 @@ public final class JobRun {
     package init(
         _ job: Job, on log: any JobLog, state: StateLocation, settings: RunSettings
     ) throws {
-        self.job = try OpenJob(job, on: log, state: state, settings: settings)
+        reopen = { try OpenJob(job, on: log, state: state, settings: settings) }
+        self.job = try reopen()
         self.settings = settings
         guard case .directory(let root) = state else { return }
         let directory = "\(root)/\(job.name)"
         lock = try JobLock.take(directory, job: job.name)
         barrierFiles = BarrierFiles(directory)
+    }
+
+    /// Makes the states of all tasks again from the inputs, up to exactly the commits that the log knows,
+    /// and sends nothing. What state was there before is kept aside. No run of the job may go on.
+    ///
+    /// Throws `refused` where the log no longer holds all that the tasks have read, or where the tasks do
+    /// something else with it than they did; then nothing is changed.
+    /// - Parameter progress: Told how many records of how many were taken, now and then, on this thread.
+    public static func rebuild(
+        _ job: Job, on log: CommitLog, settings: RunSettings = RunSettings(),
+        progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws -> RebuildSummary {
+        try StateRebuild(
+            job, on: log, stateDirectory: log.directory + "/state", settings: settings
+        ).run(progress: progress)
     }
 
     public var stopper: Stopper { Stopper(shared: shared) }
@@ -77,12 +125,31 @@ public final class JobRun {
             job.close()
             lock = nil
         }
+        var isFirst = true
+        while true {
+            do {
+                return try run(since: start, isFirst: isFirst, progress)
+            } catch let error as StateError where error.code == .outcomeUnknown {
+                // What was decided is read from the states, as after a crash.
+                guard reopenings.take() else { throw error }
+                settings.notify("\(error) It was opened again, and the job goes on.")
+                job.close()
+                job = try reopen()
+                shared.beginAgain()
+                isFirst = false
+            }
+        }
+    }
+
+    /// One attempt.
+    private func run(
+        since start: ContinuousClock.Instant, isFirst: Bool, _ progress: (RunProgress) -> Void
+    ) throws -> RunSummary {
         guard try job.begin(untilEnd: settings.untilEnd) else {
             if settings.durability == .processCrash { try job.makeDurable() }
-            return RunSummary(
-                recordsProcessed: 0, lateRecords: 0, elapsed: .now - start, hadNothingToDo: true)
+            return summary(since: start, hadNothingToDo: isFirst)
         }
-        let total = remainingAtStart()
+        let total = remainingAtStart() + shared.sourceRecords.load(ordering: .relaxed)
         let threads = startWorkers()
         while shared.runningThreads.load(ordering: .acquiring) > 0 {
             let seen = shared.ended.count
@@ -102,10 +169,14 @@ public final class JobRun {
             throw failure
         }
         if settings.durability == .processCrash { try job.makeDurable() }
-        return RunSummary(
+        return summary(since: start, hadNothingToDo: false)
+    }
+
+    private func summary(since start: ContinuousClock.Instant, hadNothingToDo: Bool) -> RunSummary {
+        RunSummary(
             recordsProcessed: shared.sourceRecords.load(ordering: .relaxed),
-            lateRecords: job.tasks.reduce(0) { $0 + $1.lateInRun },
-            elapsed: .now - start, hadNothingToDo: false,
+            lateRecords: hadNothingToDo ? 0 : job.tasks.reduce(0) { $0 + $1.lateInRun },
+            elapsed: .now - start, hadNothingToDo: hadNothingToDo,
             wasStoppedByTask: shared.wasStoppedByTask.load(ordering: .relaxed))
     }
 
@@ -116,7 +187,7 @@ public final class JobRun {
         shared.barrier.raise()
         defer { shared.barrier.lower() }
         while shared.barrier.parkedCount < shared.runningThreads.load(ordering: .acquiring) {
-            guard !shared.isStopping.load(ordering: .acquiring), request.isHeldByAnother else {
+            guard !shared.isEnding, request.isHeldByAnother else {
                 return
             }
             pause(Limits.barrierPollInterval)
@@ -168,7 +239,7 @@ public final class JobRun {
             worker.watchInputs()
             defer { worker.unwatchInputs() }
             var reported = 0
-            while !worker.hasFinished, !shared.isStopping.load(ordering: .acquiring) {
+            while !worker.hasFinished, !shared.isEnding {
                 let seen = worker.appends.count
                 if shared.barrier.isRaised {
                     try worker.commit()

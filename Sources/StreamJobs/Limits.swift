@@ -28,6 +28,12 @@ package enum Limits {
     /// so that a compaction is due every few thousand commits, and what is read at a start is two or three
     /// segments.
     static let commitsSegmentBytes = 1024 * 1024
+    /// Threads that the states of one worker's tasks commit on, side by side, at most.
+    static let commitThreads = 16
+    /// How often a run opens its states again after a commit whose outcome was unknown, within a minute:
+    /// once is enough for a passing fault, and one that stays is to be told.
+    static let reopeningsMax = 3
+    static let reopeningsSpan = Duration.seconds(60)
     /// Epochs are 16 bits; from here on the task takes a new producer id.
     static let epochMax: Int16 = 32_000
     /// How long a job that starts waits for a backup or another tool to let go of it: they hold it for the

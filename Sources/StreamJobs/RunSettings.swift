@@ -19,6 +19,9 @@ public struct RunSettings: Sendable {
     /// How often an input record's effect is seen in the outputs; the job's own unless given.
     public var guarantee: Guarantee?
 
+    /// Told of what a run has met and overcome, in a sentence; on the thread that runs.
+    public var notify: @Sendable (String) -> Void = { _ in }
+
     public init(
         threads: Int? = nil, untilEnd: Bool = false,
         commitInterval: Duration = RunSettings.defaultCommitInterval,

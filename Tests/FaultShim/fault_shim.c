@@ -137,7 +137,7 @@ static int ends_with(const char *path, const char *end) {
     return length >= end_length && strcmp(path + length - end_length, end) == 0;
 }
 
-// Since this thread's last decision.
+// Since this thread's last decision, or the marker behind one that another thread has made for it.
 static __thread int thread_has_appended;
 
 /// The step of a commit that a call belongs to. A batch of records is told from a marker by its attributes
@@ -158,7 +158,7 @@ static enum step step_of(enum kind kind, const char *path, const struct bytes *b
         // A vector's first buffer may be shorter than a header; the log writes none.
         int is_whole = bytes && bytes->count > 22 && (kind == PWRITE || kind == WRITE);
         int is_marker = is_whole && (((const uint8_t *)bytes->start)[22] & 0x20);
-        if (!is_marker) thread_has_appended = 1;
+        thread_has_appended = !is_marker;
         return is_marker ? MARKER : APPEND;
     }
     return OTHER;

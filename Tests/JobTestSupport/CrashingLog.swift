@@ -13,13 +13,18 @@ package final class CrashingLog: JobLog {
     /// How many there were.
     package let steps = Atomic<Int>(0)
 
-    package init(_ log: CommitLog, before crash: Int) {
+    private let isOnce: Bool
+
+    /// - Parameter once: Only that step fails, and those behind it do not.
+    package init(_ log: CommitLog, before crash: Int, once isOnce: Bool = false) {
         self.log = log
         self.crash = crash
+        self.isOnce = isOnce
     }
 
     fileprivate func step() throws {
-        guard steps.add(1, ordering: .relaxed).newValue < crash else { throw Crash() }
+        let step = steps.add(1, ordering: .relaxed).newValue
+        guard step < crash || isOnce && step != crash else { throw Crash() }
     }
 
     package func existingTopic(_ name: String) throws -> Topic? { try log.existingTopic(name) }

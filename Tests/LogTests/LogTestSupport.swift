@@ -212,6 +212,12 @@ func batchByteCount(_ bytes: [UInt8], at position: Int) -> Int {
     bytes[position + 8..<position + 12].reduce(0) { $0 << 8 | Int($1) } + 12
 }
 
+/// A text file of ours with its last line.
+func withChecksum(_ text: String) -> String {
+    let checksum = Array(text.utf8).withUnsafeBytes { CRC32C.checksum($0) }
+    return text + "crc-32c " + String(checksum, radix: 16) + "\n"
+}
+
 /// Gives a changed batch the checksum that it needs to be believed.
 func mendChecksum(_ batch: inout [UInt8]) {
     let checksum = batch[21...].withUnsafeBytes { CRC32C.checksum($0) }

@@ -121,6 +121,48 @@ struct ObserverTests {
         }
     }
 
+    @Test func `an observer is told of a topic that was deleted and made again`()
+        throws
+    {
+        try log.withOwner { owner, partition in
+            try partition().append("a")
+            let beside = try CommitLog.open(log.directory.path, as: .observer)
+            let consumer = try Consumer(beside, topic: beside.topic("t"), from: .earliest)
+            #expect(try consumer.poll { _, _ in } == 1)
+            let old = try beside.partition(TestLog.name)
+            for isMadeAgain in [false, true] {
+                if isMadeAgain {
+                    try owner.createTopic("t", partitions: 1)
+                    try owner.partition(TestLog.name).append("b", "c")
+                } else {
+                    try owner.deleteTopic("t")
+                }
+                let error = #expect(throws: LogError.self) { try consumer.poll { _, _ in } }
+                #expect(error?.code == .noSuchTopic && error?.message.contains("'t'") == true)
+                #expect(throws: LogError.self) { try old.values() }
+            }
+            #expect(try beside.partition(TestLog.name).values() == ["b", "c"])
+            let next = try Consumer(beside, topic: beside.topic("t"), from: .earliest)
+            #expect(try next.poll { _, _ in } == 2)
+        }
+    }
+
+    @Test func `an observer learns of changed settings and of a start within a segment`() throws {
+        try log.withOwner { owner, partition in
+            try partition().append("a", "b", "c")
+            let beside = try CommitLog.open(log.directory.path, as: .observer)
+            let observer = try beside.partition(TestLog.name)
+            try owner.alterTopic("t", [(name: "cleanup.policy", value: "compact")])
+            try owner.deleteRecords(of: TestLog.name, before: Offset(2))
+            try observer.refresh()
+            #expect(observer.startOffset == Offset(2))
+            #expect(try observer.settings == owner.topic("t").settings)
+            #expect(try beside.topic("t") == owner.topic("t"))
+            #expect(beside.topics == owner.topics)
+            #expect(throws: LogError.self) { try observer.values(from: 1) }
+        }
+    }
+
     @Test func `an observer changes nothing on the disk, and needs no lock`() throws {
         try log.withPartition { try $0.append("a") }
         let before = try log.contents()

@@ -161,7 +161,7 @@ struct TopicCatalogTests {
 
     @Test func `a catalogue of a newer version is refused as such`() throws {
         try withOwner { try $0.createTopic("t", partitions: 1) }
-        try writeFile(path, Array("streamjobs-topics 3\nanything\n".utf8))
+        try writeFile(path, Array(withChecksum("streamjobs-topics 3\nanything\n").utf8))
         let error = #expect(throws: LogError.self) {
             try openOwner(directory.path)
         }

@@ -35,7 +35,7 @@ struct CommitScheduleTests {
     private var commits: Int64? {
         get throws {
             let topic = TopicPartition("__commits-echo", PartitionID(0))
-            return try CommitsTopic.lastCommits(in: log.partition(topic))["Echo-0"]
+            return try CommitsTopic.lastCommits(in: log.partition(topic))["Echo-0"]?.number
         }
     }
 

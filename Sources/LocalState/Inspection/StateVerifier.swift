@@ -105,7 +105,11 @@ package struct StateVerifier {
         let keyForm = store.map { JSONForm.keys(named: $0.keyCodec) }
         let valueForm = store.map { JSONForm.values(named: $0.valueSerde) }
         var count: UInt64 = 0
-        try walk(tree, label, in: file) { key, value, _, _ in
+        try walk(tree, label, in: file) { key, value, _, isDatabase in
+            // LMDB would refuse to read it.
+            guard !isDatabase else {
+                return "the value of key \(describeBytes(key.dropFirst())) is said to be a database"
+            }
             guard key.first == Limits.keyPrefix else {
                 return "the key \(describeBytes(key)) is none of a store's"
             }

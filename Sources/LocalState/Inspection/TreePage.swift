@@ -60,14 +60,20 @@ struct TreePage {
         nodes = try stride(from: Self.headerBytes, to: lower - 1, by: 2).map { position in
             let start = Int(bytes.integer(at: position, as: UInt16.self))
             guard start >= upper, let node = Self.node(bytes, at: start, isLeaf: isLeaf) else {
-                throw PageFault("its node at byte \(start) leaves it")
+                throw PageFault("its node at byte \(start) is none, or leaves it")
             }
             return node
+        }
+        let starts = stride(from: Self.headerBytes, to: lower - 1, by: 2).map {
+            Int(bytes.integer(at: $0, as: UInt16.self))
+        }
+        guard upper == starts.min() ?? bytes.count else {
+            throw PageFault("its nodes do not begin where its free space ends, at byte \(upper)")
         }
         guard isLeaf || nodes.count > 1 else { throw PageFault("it is a branch of one page") }
     }
 
-    /// nil if it leaves the page.
+    /// nil if it leaves the page, or is of a kind that is not used here.
     private static func node(_ bytes: [UInt8], at start: Int, isLeaf: Bool) -> Node? {
         let keyStart = start + nodeHeaderBytes
         guard keyStart <= bytes.count else { return nil }
@@ -75,6 +81,7 @@ struct TreePage {
         let flags = bytes.integer(at: start + 4, as: UInt16.self)
         let keyEnd = keyStart + Int(bytes.integer(at: start + 6, as: UInt16.self))
         guard keyEnd <= bytes.count else { return nil }
+        guard !isLeaf || flags & ~(bigDataFlag | databaseFlag) == 0 else { return nil }
         let isBig = flags & bigDataFlag != 0
         let inPage = isLeaf ? (isBig ? 8 : Int(low)) : 0
         guard inPage <= bytes.count - keyEnd else { return nil }

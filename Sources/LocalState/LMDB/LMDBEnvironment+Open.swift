@@ -13,6 +13,7 @@ extension LMDBEnvironment {
         do {
             let path = label + "/data.mdb"
             try DataFile.checkLength(path: path)
+            try LockFilePages.allocate(path: label + "/lock.mdb")
             try openEnvironment(databaseCountMax: databaseCountMax)
             try StateDirectory.sync(label)
         } catch {

@@ -3,9 +3,9 @@
 import Glibc
 
 /// Makes directories whose names survive a power loss.
-enum StateDirectory {
+package enum StateDirectory {
     /// Creates a directory and those above it as far as they are missing; each new name is synced.
-    static func create(_ path: String) throws {
+    package static func create(_ path: String) throws {
         var status = stat()
         if stat(path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -24,8 +24,17 @@ enum StateDirectory {
         try sync(parent)
     }
 
+    /// Gives a directory another name; when it returns that survives a power loss.
+    package static func move(_ path: String, to target: String) throws {
+        guard rename(path, target) == 0 else {
+            throw error(of: errno, "rename of \(path) to \(target)")
+        }
+        try sync(parent(of: target))
+        try sync(parent(of: path))
+    }
+
     /// Makes the names in a directory durable.
-    static func sync(_ path: String) throws {
+    package static func sync(_ path: String) throws {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw error(of: errno, "open of \(path)") }
         defer { Glibc.close(descriptor) }

@@ -161,9 +161,9 @@ extension Partition {
     private func swap(_ cleaning: SegmentCleaning) throws {
         let bases = Set(cleaning.old.map(\.baseOffset))
         try maintenance.withLock { maintenance in
-            // Readers that have found an old segment read on in it: its files are open.
-            for segment in cleaning.old { try segment.openFiles() }
             try requireUnchanged(cleaning)
+            // Readers that have found an old segment read on in it: its files are open, and stay so.
+            for segment in cleaning.old { try segment.openFiles() }
             if maintenance.manifest.contains(where: { bases.contains($0.baseOffset) }) {
                 var manifest = maintenance.manifest
                 manifest.removeAll { bases.contains($0.baseOffset) }

@@ -4,6 +4,9 @@
 //   NAME VERSION
 //   …
 //   crc-32c HEXADECIMAL
+//
+// The last line is the same in every version there will be: a version is believed only with the checksum,
+// or a flipped bit would send users to look for a program that there is not.
 
 import StreamJobsChecksum
 
@@ -27,14 +30,14 @@ struct ChecksummedText {
         guard first.count == 2, first[0] == name, let version = Int(first[1]) else {
             return .damaged("it does not begin with '\(name)'")
         }
+        guard let sum = lines.popLast(), sum == Self.checksumLine(of: text[..<sum.startIndex])
+        else { return .damaged("its checksum is wrong") }
         guard version <= self.version else {
             throw LogError(
                 .newerFormat,
                 "\(path) is of version \(version), this program knows version \(self.version) at "
                     + "most; use the program that wrote it, or a later one")
         }
-        guard let sum = lines.popLast(), sum == Self.checksumLine(of: text[..<sum.startIndex])
-        else { return .damaged("its checksum is wrong") }
         return .lines(Array(lines.dropFirst()))
     }
 

@@ -41,10 +41,11 @@ package final class FileSystem: Sendable {
 
     private let observer: (any FileSystemObserver)?
     let room = RoomAhead()
+    let openSegments = OpenSegments()
 
     package init(observer: (any FileSystemObserver)?) { self.observer = observer }
 
-    /// The same for one log, whose partitions share what room they have asked for.
+    /// The same for one log, whose partitions share what room they have asked for and how many files are open.
     func forOneLog() -> FileSystem { FileSystem(observer: observer) }
 
     func willPerform(_ operation: @autoclosure () -> FileOperation) throws {
@@ -53,10 +54,18 @@ package final class FileSystem: Sendable {
 
     // MARK: Directories
 
-    /// Makes `path` and what is missing above it; the entries are flushed.
+    /// Makes `path` and what is missing above it; the entries are flushed, also that of a directory that is
+    /// there: a process may have ended between making and flushing it.
     func createDirectory(_ path: String) throws {
-        if try exists(path) { return }
         let parent = Self.parent(of: path)
+        if try exists(path) {
+            do {
+                try flushDirectory(parent)
+            } catch let failure as LogError where failure.code == .permissionDenied {
+                // Whoever may not read it has not made the directory: that ends with the same flush.
+            }
+            return
+        }
         if parent != path { try createDirectory(parent) }
         try willPerform(.makeDirectory(path))
         guard mkdir(path, 0o755) == 0 || errno == EEXIST else {

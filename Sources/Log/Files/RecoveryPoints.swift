@@ -58,8 +58,8 @@ final class RecoveryPoints: Sendable {
         var changed: Set<Int> = []
         /// Counts the changes; what a flush waits for.
         var changeNumber: Int64 = 0
-        /// Pairs of pages that the file has.
-        var pairCount: Int
+        /// Of the file.
+        var byteCount: Int
         var failure: LogError?
     }
 
@@ -91,7 +91,7 @@ final class RecoveryPoints: Sendable {
         file = try File(path, .readWrite, in: files)
         let bytes = try files.bytes(of: path) ?? []
         try Self.checkHeader(bytes, path)
-        var state = State(pairCount: max(0, bytes.count / Self.pageBytes - 1) / 2)
+        var state = State(byteCount: bytes.count)
         state.slots = Self.slots(bytes)
         for (index, slot) in state.slots.enumerated() {
             if let key = slot.key { state.indexes[key] = index }
@@ -165,20 +165,21 @@ final class RecoveryPoints: Sendable {
 
     /// Writes and flushes what was changed; gives the number of the last change among it.
     private func write() throws -> Int64 {
-        let (changes, number, pairs) = try state.withLock { state in
+        let (changes, number, have, needed) = try state.withLock { state in
             if let failure = state.failure { throw failure }
             for index in state.changed { state.slots[index].writeNumber += 1 }
             defer { state.changed.removeAll(keepingCapacity: true) }
             let pairsNeeded = (state.slots.count + Self.slotsPerPage - 1) / Self.slotsPerPage
             return (
-                state.changed.map { ($0, state.slots[$0]) }, state.changeNumber,
-                (have: state.pairCount, needed: pairsNeeded)
+                state.changed.map { ($0, state.slots[$0]) }, state.changeNumber, state.byteCount,
+                Self.pageBytes * (1 + 2 * pairsNeeded)
             )
         }
         do {
-            for pair in pairs.have..<max(pairs.have, pairs.needed) {
-                try Self.emptyPair.withUnsafeBytes {
-                    try file.write($0, at: Self.pageBytes * (1 + 2 * pair))
+            // From the end of the file, which may lie within a pair that has slots, where it was cut.
+            for start in stride(from: have, to: needed, by: Self.emptyPair.count) {
+                try Self.emptyPair.prefix(needed - start).withUnsafeBytes {
+                    try file.write($0, at: start)
                 }
             }
             for (index, slot) in changes { try write(slot, at: index) }
@@ -195,7 +196,7 @@ final class RecoveryPoints: Sendable {
             throw fail(error)
         }
         do { try file.flush() } catch { throw fail(error) }
-        state.withLock { $0.pairCount = max(pairs.have, pairs.needed) }
+        state.withLock { $0.byteCount = max(have, needed) }
         return number
     }
 
@@ -290,7 +291,7 @@ final class RecoveryPoints: Sendable {
         let writeNumber = slot.loadBigEndian(Int64.self, at: 32)
         let start = slot.loadBigEndian(Int64.self, at: 40)
         guard slot.loadBigEndian(UInt32.self, at: 60) == crc, partition >= 0, flushed >= 0,
-            writeNumber > 0, start >= 0, leaderEpoch >= 0
+            writeNumber > 0, start >= 0, (0..<LeaderEpochs.end).contains(leaderEpoch)
         else { return nil }
         let key = Key(
             topicID: TopicID(
@@ -304,7 +305,7 @@ final class RecoveryPoints: Sendable {
             writeNumber: writeNumber)
     }
 
-    private static var emptyPair: [UInt8] { [UInt8](repeating: 0, count: 2 * pageBytes) }
+    private static let emptyPair = [UInt8](repeating: 0, count: 2 * pageBytes)
 
     private static var header: [UInt8] {
         var page = magic + [UInt8](repeating: 0, count: pageBytes - magic.count)

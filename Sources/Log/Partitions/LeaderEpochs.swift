@@ -7,6 +7,9 @@ struct LeaderEpochs {
 
     static let fileName = "leader-epoch-checkpoint"
 
+    /// Behind the last epoch that can begin.
+    static let end = Int32.max
+
     var current: Int32 { entries[entries.count - 1].epoch }
 
     /// Whether batches may be of later epochs than the file says: it was deleted, or an observer has
@@ -34,7 +37,7 @@ struct LeaderEpochs {
         for fields in lines {
             guard fields.count == 2, let epoch = Int32(fields[0]), let start = Int64(fields[1]),
                 start >= 0, (entries.last?.start.rawValue ?? -1) < start,
-                (entries.last?.epoch ?? -1) < epoch, epoch < Int32.max
+                (entries.last?.epoch ?? -1) < epoch, epoch < Self.end
             else {
                 let line = fields.joined(separator: " ")
                 throw LogError(.corrupted, "\(path) has a line that is no epoch: '\(line)'")
@@ -59,7 +62,7 @@ struct LeaderEpochs {
         let known = epoch(at: base)
         guard header.leaderEpoch != known else { return }
         guard mayBeStale, entries[entries.count - 1].start <= base, known < header.leaderEpoch,
-            header.leaderEpoch < Int32.max
+            header.leaderEpoch < Self.end
         else {
             throw .field("leader epoch is \(header.leaderEpoch), not \(known)")
         }
@@ -67,12 +70,19 @@ struct LeaderEpochs {
     }
 
     /// Begins the next epoch at `start`, above `known`, which somebody may have been told of. On a full disk
-    /// it is pending then.
+    /// it is pending then. Throws `corrupted` behind the last one: so many openings there never were.
     mutating func advance(
         past known: Int32, at start: Offset, in directory: String, _ files: FileSystem
     ) throws {
         let noted = isInFile ? current : max(current, known)
-        append(max(current, known) + 1, start)
+        let next = max(current, known) + 1
+        guard next < Self.end else {
+            throw LogError(
+                .corrupted,
+                "\(directory)/\(Self.fileName), or the batches, say epoch \(next - 1), behind which no "
+                    + "other can begin: they are damaged; put the directory back from a copy")
+        }
+        append(next, start)
         try writeIfRoom(noted, to: directory, files)
     }
 

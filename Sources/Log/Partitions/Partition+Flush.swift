@@ -31,14 +31,29 @@ extension Partition {
         try active.log().startFlush(below: active.byteCount)
     }
 
-    /// Flushes several partitions of one log, which share the flush of their recovery points. Where it
-    /// throws, some of them may have been flushed.
+    /// Flushes several partitions of one log, side by side; they share the flush of their recovery points.
+    /// Where it throws, some of them may have been flushed.
     package static func flush(_ partitions: [Partition]) throws {
-        var flushed: [(partition: Partition, end: Offset)] = []
-        for partition in partitions {
-            if let end = try partition.flushData() { flushed.append((partition, end)) }
+        let unflushed = distinct(partitions)
+        let ends = Mutex<[(partition: Partition, end: Offset)]>([])
+        try SideBySide.forEach(unflushed.count) { index in
+            let partition = unflushed[index]
+            guard let end = try partition.flushData() else { return }
+            ends.withLock { $0.append((partition, end)) }
         }
+        let flushed = ends.withLock { $0 }
         try flushed.first?.partition.setPoints(flushed)
+    }
+
+    /// Those that have something to flush or cannot, each once.
+    private static func distinct(_ partitions: [Partition]) -> [Partition] {
+        var seen: Set<ObjectIdentifier> = []
+        return partitions.filter { partition in
+            guard seen.insert(ObjectIdentifier(partition)).inserted else { return false }
+            return partition.state.withLock { state in
+                state.failure != nil || state.ends.flushed != state.ends.logEnd
+            }
+        }
     }
 
     /// The second half of a flush.
@@ -136,9 +151,11 @@ extension Partition {
     func checkpoint(_ maintenance: inout Maintenance) throws {
         // The directory may be another topic's by now. (`retire` waits for `maintenance`.)
         if state.withLock({ $0.isDeleted }) { return }
-        var (captures, producers, end) = state.withLock { state in
-            state.bytesSinceCheckpoint = 0
-            return (state.segments.map { $0.capture() }, state.producers, state.ends.logEnd)
+        var (captures, producers, end, gathered) = state.withLock { state in
+            (
+                state.segments.map { $0.capture() }, state.producers, state.ends.logEnd,
+                state.bytesSinceCheckpoint
+            )
         }
         try flush()
         // Nothing is noted of a partition that never held anything.
@@ -159,14 +176,18 @@ extension Partition {
             capture.segment.captureWritten(capture, summary, isSealed: isSealed)
             manifest.append(summary)
         }
-        guard manifest != maintenance.manifest || end != maintenance.checkpoint else { return }
-        let snapshot = ProducerSnapshotFile.path(directory, end)
-        try producers.snapshot().withUnsafeBytes { try files.writeFile(snapshot, $0) }
-        try files.flushDirectory(directory)
-        try SegmentManifest.write(manifest, to: directory, in: files)
-        maintenance.manifest = manifest
-        maintenance.checkpoint = end
-        try removeSnapshots(except: end)
+        if manifest != maintenance.manifest || end != maintenance.checkpoint {
+            // In the place of the one before where nothing was appended since: that one is still vouched for.
+            // The names of the indexes are flushed with its own.
+            let snapshot = ProducerSnapshotFile.path(directory, end)
+            try producers.snapshot().withUnsafeBytes { try files.replaceFile(snapshot, with: $0) }
+            try SegmentManifest.write(manifest, to: directory, in: files)
+            maintenance.manifest = manifest
+            maintenance.checkpoint = end
+            try removeSnapshots(except: end)
+        }
+        // Only now: one that has failed is due again.
+        state.withLock { $0.bytesSinceCheckpoint -= gathered }
     }
 
     /// The snapshot of the last checkpoint is the one that opening uses.
@@ -180,7 +201,8 @@ extension Partition {
 
     // MARK: The end
 
-    /// Refuses further appends, flushes what there is and writes a checkpoint.
+    /// Refuses further appends, flushes what there is and writes a checkpoint. When it returns, or throws,
+    /// nobody writes in the directory any more.
     func close() throws {
         let active = state.withLock { state in
             state.isClosed = true
@@ -193,6 +215,8 @@ extension Partition {
         } catch let failure as LogError {
             // The directory may have another owner from here on: a flush that comes late changes nothing.
             state.withLock { $0.failure = $0.failure ?? failure }
+            // Nor does a retention, or a deletion of records, that has begun: its end is waited for.
+            maintenance.withLock { _ in }
             throw failure
         }
     }

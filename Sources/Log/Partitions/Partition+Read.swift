@@ -30,6 +30,21 @@ struct ReadPlan {
     let firstBatch: KnownBatch
 }
 
+/// What is known of a batch before it is read.
+enum KnownBatch {
+    case unknown
+    case begins(at: Int64)
+    case ends(at: Int64)
+
+    func isTrue(of header: BatchHeader) -> Bool {
+        switch self {
+        case .unknown: true
+        case .begins(let offset): header.baseOffset == offset
+        case .ends(let offset): header.nextOffset - 1 == offset
+        }
+    }
+}
+
 extension Partition {
     /// The file that holds `offset`, or would.
     func path(ofSegmentWith offset: Offset) -> String {
@@ -41,25 +56,33 @@ extension Partition {
 
     /// Nil if there is nothing at or behind `offset` yet. Throws `offsetOutOfRange` for one that is not
     /// there and never will be.
-    func readPlan(from offset: Offset, isolation: Isolation) throws -> ReadPlan? {
-        if access == .observer { try refresh() }
+    /// - Parameter byteCount: Bytes that the reader wants at once. It may get more, but the plan may end
+    ///   behind what begins in these: what was aborted is looked up for them only.
+    func readPlan(from offset: Offset, isolation: Isolation, byteCount: Int) throws -> ReadPlan? {
+        try refresh()
         var attempts = 0
         while true {
             guard let place = try place(of: offset, isolation) else { return nil }
             let segment = place.segment
             do {
                 let (position, batch) = try segment.position(atOrBefore: offset)
-                var hidden =
-                    isolation == .readUncommitted
-                    ? [] : try aborted(from: offset, in: place.segments, upTo: place.upTo)
-                hidden += place.open.map {
+                var upTo = place.upTo
+                var hidden = place.open.map {
                     AbortedRange(producerID: $0.producer.id, first: $0.first, last: place.upTo)
+                }
+                if isolation != .readUncommitted, place.segments.contains(where: \.hasAborted) {
+                    if let end = try segment.end(
+                        ofBatchesBelow: position + min(byteCount, place.byteCount))
+                    {
+                        upTo = min(upTo, end)
+                    }
+                    hidden += try aborted(from: offset, in: place.segments, upTo: upTo)
                 }
                 let file = try segment.log()
                 try requireSame(file, place)
                 return ReadPlan(
                     file: file, position: position,
-                    byteCount: place.byteCount - position, upTo: place.upTo, aborted: hidden,
+                    byteCount: place.byteCount - position, upTo: upTo, aborted: hidden,
                     mayHaveGaps: segment.isCleaned, nextSegment: place.nextSegment,
                     firstBatch: batch)
             } catch let damage as DamagedIndex {
@@ -83,16 +106,17 @@ extension Partition {
         }
     }
 
-    /// An observer opens files late: compaction may have put another one under the name.
+    /// An observer opens files late: compaction, or another topic, may have put another one under the name.
     private func requireSame(_ file: File, _ place: Place) throws {
-        guard access == .observer, place.segments.count > 1,
-            try file.byteCount() != place.byteCount
-        else { return }
+        guard let observed = environment.observed, place.segments.count > 1 else { return }
+        _ = try observed.topic(of: name, topicID)
+        guard try file.byteCount() != place.byteCount else { return }
         throw LogError(
             .corrupted, "\(file.path) has not the \(place.byteCount) bytes that it had")
     }
 
     private func beginAgain() throws {
+        _ = try environment.observed?.topic(of: name, topicID)
         try state.withLock { state in
             try PartitionFollower.beginAgain(directory, name: name, files, &state)
         }
@@ -151,12 +175,9 @@ extension Partition {
         let end = min(segments.first?.nextOffset ?? upTo, upTo)
         var ranges: [AbortedRange] = []
         for later in segments {
-            for transaction in try later.abortedTransactions() {
-                if transaction.last >= offset, transaction.first < end {
-                    ranges.append(AbortedRange(transaction))
-                }
-                if transaction.lastStable >= end { return ranges }
-            }
+            let (transactions, isComplete) = try later.aborted(from: offset, upTo: end)
+            ranges += transactions.map(AbortedRange.init)
+            if isComplete { break }
         }
         return ranges
     }
@@ -194,17 +215,23 @@ extension Partition {
         return nil
     }
 
-    /// Makes the indexes of the segment with a damaged one anew from its batches.
+    /// Makes the indexes of the segment with a damaged one anew from its batches. Does nothing where the
+    /// segment, or one that is read for it, is removed meanwhile: whoever met the damage looks again.
     func rebuildIndexes(_ damage: DamagedIndex) throws {
         let name = damage.path.split(separator: "/").last ?? ""
         let base = Segment.baseOffset(
             ofFileNamed: String(name.prefix(20)) + Segment.logSuffix)
+        guard let base else { preconditionFailure("\(damage.path) is no segment's index") }
         let segments = state.withLock { $0.segments }
-        guard let base, let damaged = segments.first(where: { $0.baseOffset == base }) else {
-            throw LogError(.corrupted, "\(damage.path) is damaged, and its segment is gone")
+        guard let index = segments.firstIndex(where: { $0.baseOffset == base }) else { return }
+        let damaged = segments[index]
+        do {
+            damaged.replaceIndexes(
+                by: try PartitionRecovery.rebuild(damaged, among: segments, settings: settings))
+        } catch let error as LogError {
+            if areListed(segments[...index]) { throw error }
+            return
         }
-        let rebuilt = try PartitionRecovery.rebuild(damaged, among: segments, settings: settings)
-        damaged.replaceIndexes(by: rebuilt)
         guard access == .owner else { return }
         environment.options.notify(
             "\(damage.path) was damaged or missing and was made again from its segment")
@@ -223,11 +250,23 @@ extension Partition {
         }
     }
 
-    /// An observer's look at what the owner has appended since.
+    /// An observer's look at what the owner has appended, removed and set since. Throws `noSuchTopic` where
+    /// the topic was deleted, also if it was made again.
     package func refresh() throws {
-        guard access == .observer else { return }
-        try state.withLock { state in
-            try PartitionFollower.follow(directory, name: name, files, &state)
+        guard let observed = environment.observed else { return }
+        // Before the topic is looked at: of another one of its name these are not taken.
+        let start = try observed.start(of: name)
+        let followed = Result {
+            try state.withLock { state in
+                try PartitionFollower.follow(directory, name: name, files, &state)
+            }
+        }
+        // What was found may be of another topic, and so may be what went wrong.
+        let topic = try observed.topic(of: name, topicID)
+        try followed.get()
+        state.withLock { state in
+            state.settings = topic.settings
+            state.ends.begin(at: start)
         }
     }
 }

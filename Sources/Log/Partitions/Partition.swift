@@ -202,6 +202,8 @@ struct LogEnvironment: Sendable {
     let options: LogOptions
     /// An owner's.
     let recoveryPoints: RecoveryPoints?
+    /// An observer's.
+    let observed: CatalogFollower?
     /// Notified when there is something to do in the background before its next round.
     let background = AppendSignal()
 }

@@ -19,7 +19,10 @@ package final class PartitionCursor {
     /// Bytes fetched, and how far batches of them were taken.
     private var fetched = 0
     private var batchStart = 0
-    private var aborted: [AbortedRange] = []
+    /// Transactions that were aborted, in the order of their beginnings, and of those that have begun the
+    /// last of each producer, with its end.
+    private var aborted: ArraySlice<AbortedRange> = []
+    private var abortedEnds: [Int64: Offset] = [:]
     /// No batch at or above is taken from the bytes fetched.
     private var limit = Offset.zero
     /// Compaction may have taken something out of the bytes fetched.
@@ -134,7 +137,8 @@ package final class PartitionCursor {
 
     /// Bytes there are to read now, as far as one look at the files tells.
     package func availableBytes() throws -> Int {
-        let plan = try partition.readPlan(from: position, isolation: isolation)
+        let plan = try partition.readPlan(
+            from: position, isolation: isolation, byteCount: fetchBytes)
         return plan?.byteCount ?? 0
     }
 
@@ -267,10 +271,12 @@ package final class PartitionCursor {
     private func isAborted(_ header: BatchHeader) -> Bool {
         guard isolation != .readUncommitted, header.isTransactional, let producer = header.producer
         else { return false }
-        return aborted.contains {
-            $0.producerID == producer.id && $0.first.rawValue <= header.baseOffset
-                && header.baseOffset <= $0.last.rawValue
+        // A producer has one transaction after the other.
+        while let next = aborted.first, next.first.rawValue <= header.baseOffset {
+            abortedEnds[next.producerID] = next.last
+            aborted.removeFirst()
         }
+        return abortedEnds[producer.id].map { header.baseOffset <= $0.rawValue } ?? false
     }
 
     // MARK: Fetching
@@ -279,11 +285,14 @@ package final class PartitionCursor {
     private func fetch() throws -> Bool {
         fetched = 0
         batchStart = 0
-        guard let plan = try partition.readPlan(from: position, isolation: isolation) else {
+        let plan = try partition.readPlan(
+            from: position, isolation: isolation, byteCount: max(fetchBytes, memory.count))
+        guard let plan else {
             releaseMemory()
             return false
         }
-        aborted = plan.aborted
+        aborted = plan.aborted.sorted { $0.first < $1.first }[...]
+        abortedEnds.removeAll(keepingCapacity: true)
         limit = plan.upTo
         mayHaveGaps = plan.mayHaveGaps
         var start = plan.position

@@ -60,6 +60,7 @@ enum PartitionFollower {
             // It may have been appended to between the scan and the roll.
             if try scan(directory, files, &state).position > scanned.position { continue }
             state.active.seal()
+            state.active.allowClosing()
             state.segments.append(
                 Segment(
                     baseOffset: end, directory: directory, files: files,

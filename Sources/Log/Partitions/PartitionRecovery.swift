@@ -251,7 +251,10 @@ struct PartitionRecovery {
         }
         for base in bases.dropFirst(state.segments.count) {
             guard try follows(base, &state, bases) else { return }
-            if !state.segments.isEmpty { state.active.seal() }
+            if !state.segments.isEmpty {
+                state.active.seal()
+                state.active.allowClosing()
+            }
             let path = directory + "/" + Segment.fileName(base)
             state.segments.append(
                 Segment(

@@ -17,6 +17,8 @@
 //
 // Entries are in order of producer id, so that the same states give the same bytes. Of a producer's last
 // batches only the newest is kept: after a restart a retry of an older one is out of order, as in Kafka.
+// The checksum leaves the version out, so that another one is taken for damage: the states are made from
+// the batches then. (What a newer program has written is told by `segments`, before any of this is read.)
 
 import StreamJobsChecksum
 
@@ -75,17 +77,14 @@ extension ProducerStates {
         entry.storeBigEndian(state.firstOpen?.rawValue ?? -1, at: EntryPosition.firstOpen)
     }
 
-    /// Reads a file's bytes. Throws `corrupted`, where the states can be made from the batches anew, or
-    /// `newerFormat` for another version.
+    /// Reads a file's bytes. Throws `corrupted`: the states can be made from the batches anew.
     package init(snapshot bytes: UnsafeRawBufferPointer) throws {
         guard bytes.count >= Position.entries else {
             throw Self.damaged("it has \(bytes.count) bytes")
         }
         let version = bytes.loadBigEndian(Int16.self, at: Position.version)
         guard version == Self.snapshotVersion else {
-            throw LogError(
-                .newerFormat,
-                "the producer snapshot is of version \(version), not \(Self.snapshotVersion)")
+            throw Self.damaged("its version is \(version), not \(Self.snapshotVersion)")
         }
         let stored = bytes.loadBigEndian(UInt32.self, at: Position.crc)
         let computed = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[Position.count...]))

@@ -7,8 +7,7 @@ enum ProducerSnapshotFile {
         directory + "/" + Segment.fileName(offset, suffix)
     }
 
-    /// Nil where there is none, or a damaged one: the states are made from the batches then. Throws
-    /// `newerFormat`.
+    /// Nil where there is none, or a damaged one: the states are made from the batches then.
     static func read(_ directory: String, _ offset: Offset, in files: FileSystem) throws
         -> ProducerStates?
     {

@@ -103,7 +103,7 @@ private struct RecentBatches: Sendable {
     private static let empty = SequencedBatch(
         lastSequence: ProducerSequence.none, offsetDelta: 0, lastOffset: -1)
     /// A ring: `next` is where the next batch goes.
-    private var ring = InlineArray<5, SequencedBatch>(repeating: empty)
+    private var ring = Limits.ProducerBatches(repeating: empty)
     private var next = 0
     private var count = 0
 
@@ -113,16 +113,16 @@ private struct RecentBatches: Sendable {
 
     mutating func append(_ batch: SequencedBatch) {
         ring[next] = batch
-        next = (next + 1) % Limits.producerBatchesKept
-        count = min(count + 1, Limits.producerBatchesKept)
+        next = (next + 1) % ring.count
+        count = min(count + 1, ring.count)
     }
 
     mutating func removeAll() { count = 0 }
 
     /// Of the batches kept, newest first.
     func first(where matches: (SequencedBatch) -> Bool) -> SequencedBatch? {
-        for age in 1...Limits.producerBatchesKept where age <= count {
-            let batch = ring[(next + Limits.producerBatchesKept - age) % Limits.producerBatchesKept]
+        for age in 1...ring.count where age <= count {
+            let batch = ring[(next + ring.count - age) % ring.count]
             if matches(batch) { return batch }
         }
         return nil

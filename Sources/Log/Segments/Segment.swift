@@ -30,8 +30,18 @@ final class Segment: Sendable {
         var lastIndexedTimestamp: Int64 = -1
         /// Up to where room on the disk was asked for.
         var preallocatedEnd = 0
+        /// Nothing of it is to be flushed, and nothing else has its names: its files may be closed between
+        /// two reads.
+        var mayClose = false
         /// Its topic was deleted: the files of its names may be another one's.
         var isGone = false
+
+        mutating func close() {
+            log = nil
+            index.close()
+            timeIndex.close()
+            aborted.close()
+        }
     }
 
     static let logSuffix = ".log"
@@ -61,8 +71,11 @@ final class Segment: Sendable {
         state.byteCount = summary.byteCount
         state.maxTimestamp = summary.maxTimestamp
         state.isCleaned = summary.isCleaned
+        state.mayClose = true
         self.state = Mutex(state)
     }
+
+    deinit { files.openSegments.forget(ObjectIdentifier(self)) }
 
     /// A segment that is appended to from where a manifest has left it. Throws `DamagedIndex`.
     convenience init(
@@ -79,6 +92,7 @@ final class Segment: Sendable {
         let firstTimestamp = try Self.firstTimestamp(log)
         state.withLock { state in
             state.log = log
+            state.mayClose = false
             state.firstTimestamp = firstTimestamp
             state.index = .memory(IndexEntries(indexes.0, writtenCount: indexes.0.count))
             state.timeIndex = .memory(IndexEntries(indexes.1, writtenCount: indexes.1.count))
@@ -137,22 +151,41 @@ final class Segment: Sendable {
 
     /// The open `.log` file.
     func log() throws -> File {
-        try state.withLock { state in
+        let (log, mayClose) = try state.withLock { state in
             try requireThere(state)
-            if let log = state.log { return log }
-            let log = try File(path(), .readOnly, in: files)
+            let log = try state.log ?? File(path(), .readOnly, in: files)
             state.log = log
-            return log
+            return (log, state.mayClose)
         }
+        if mayClose { files.openSegments.used(self) }
+        return log
     }
 
     /// Opens what is read of a sealed segment, for those who go on when other files have its names.
     func openFiles() throws {
-        _ = try log()
         try state.withLock { state in
             try requireThere(state)
+            state.mayClose = false
+            state.log = try state.log ?? File(path(), .readOnly, in: files)
             try state.index.open(path(OffsetEntry.fileSuffix), files)
             try state.timeIndex.open(path(TimeEntry.fileSuffix), files)
+        }
+        files.openSegments.forget(ObjectIdentifier(self))
+    }
+
+    /// Its files need not stay open: it is sealed, and flushed or not written by this process.
+    func allowClosing() {
+        let isOpen = state.withLock { state in
+            state.mayClose = true
+            return state.log != nil
+        }
+        if isOpen { files.openSegments.used(self) }
+    }
+
+    /// Closes what is opened again when it is next read.
+    func closeFiles() {
+        state.withLock { state in
+            if state.mayClose { state.close() }
         }
     }
 
@@ -161,9 +194,7 @@ final class Segment: Sendable {
     func retire() {
         state.withLock { state in
             state.isGone = true
-            state.log = nil
-            state.index.close()
-            state.timeIndex.close()
+            state.close()
         }
     }
 
@@ -269,15 +300,17 @@ final class Segment: Sendable {
     }
 
     /// Notes that the index files are as `capture` says.
-    /// - Parameter isSealed: Then the entries need not stay in memory.
+    /// - Parameter isSealed: Then the entries need not stay in memory, nor the files open.
     func captureWritten(_ capture: SegmentCapture, _ summary: SegmentSummary, isSealed: Bool) {
-        state.withLock { state in
-            guard !isSealed else {
+        guard !isSealed else {
+            state.withLock { state in
                 state.index = SegmentIndex(summary.index)
                 state.timeIndex = SegmentIndex(summary.timeIndex)
                 state.aborted = SegmentIndex(summary.transactionIndex)
-                return
             }
+            return allowClosing()
+        }
+        state.withLock { state in
             state.index.markWritten(summary.index.count)
             state.timeIndex.markWritten(summary.timeIndex.count)
             state.aborted.markWritten(summary.transactionIndex.count)
@@ -302,9 +335,9 @@ final class Segment: Sendable {
         let wanted = Int64(offset.rawValue - baseOffset.rawValue)
         return try state.withLock { state in
             try requireThere(state)
-            let entry = try state.index.last(in: path(OffsetEntry.fileSuffix), files) {
-                Int64($0.relativeOffset) <= wanted
-            }
+            let (entry, _) = try state.index.entries(
+                around: { Int64($0.relativeOffset) <= wanted }, in: path(OffsetEntry.fileSuffix),
+                files)
             guard let entry else {
                 return (0, state.isCleaned ? .unknown : .begins(at: baseOffset.rawValue))
             }
@@ -318,13 +351,27 @@ final class Segment: Sendable {
     func offset(before timestamp: Timestamp) throws -> Offset {
         try state.withLock { state in
             try requireThere(state)
-            let entry = try state.timeIndex.last(in: path(TimeEntry.fileSuffix), files) {
-                $0.timestamp < timestamp.milliseconds
-            }
+            let (entry, _) = try state.timeIndex.entries(
+                around: { $0.timestamp < timestamp.milliseconds }, in: path(TimeEntry.fileSuffix),
+                files)
             return entry.map { Offset(baseOffset.rawValue + Int64($0.relativeOffset)) }
                 ?? baseOffset
         }
     }
+
+    /// Behind all batches that begin below `position`, or some more; nil where only the segment's end is.
+    /// Throws `DamagedIndex`.
+    func end(ofBatchesBelow position: Int) throws -> Offset? {
+        try state.withLock { state in
+            try requireThere(state)
+            let (_, entry) = try state.index.entries(
+                around: { Int($0.position) < position }, in: path(OffsetEntry.fileSuffix), files)
+            return entry.map { Offset(baseOffset.rawValue + Int64($0.relativeOffset) + 1) }
+        }
+    }
+
+    /// Whether markers are here that have aborted transactions.
+    var hasAborted: Bool { state.withLock { $0.aborted.count > 0 } }
 
     /// The aborted transactions whose markers are here. Throws `DamagedIndex`.
     func abortedTransactions() throws -> [AbortedTransaction] {
@@ -333,81 +380,22 @@ final class Segment: Sendable {
             return try state.aborted.all(in: path(AbortedTransaction.fileSuffix), files)
         }
     }
-}
 
-extension SegmentIndex {
-    /// Only of a segment that is appended to.
-    mutating func append(_ entry: Entry) {
-        guard case .memory(var entries) = self else {
-            preconditionFailure("a sealed segment is not appended to")
+    /// Those of them with records from `offset` on and below `end`; complete where a marker is among them by
+    /// which all below `end` was decided, so that there is no other behind it. Throws `DamagedIndex`.
+    func aborted(from offset: Offset, upTo end: Offset) throws -> (
+        transactions: [AbortedTransaction], isComplete: Bool
+    ) {
+        try state.withLock { state in
+            try requireThere(state)
+            let all = try state.aborted.kept(in: path(AbortedTransaction.fileSuffix), files)
+            var found: [AbortedTransaction] = []
+            // Markers are in their order, and with them what was decided by each.
+            for transaction in all[all.partitionPoint(whereNot: { $0.last < offset })...] {
+                if transaction.first < end { found.append(transaction) }
+                if transaction.lastStable >= end { return (found, true) }
+            }
+            return (found, false)
         }
-        self = .file(IndexDigest(), nil)
-        entries.append(entry)
-        self = .memory(entries)
-    }
-
-    mutating func markWritten(_ count: Int) {
-        guard case .memory(let entries) = self else { return }
-        self = .memory(IndexEntries(entries.entries, writtenCount: count))
-    }
-
-    mutating func write(to path: String, isOptional: Bool, in files: FileSystem) throws
-        -> IndexDigest
-    {
-        switch self {
-        case .file(let digest, _): return digest
-        case .memory(var entries):
-            let digest = try entries.write(to: path, isOptional: isOptional, in: files)
-            self = .memory(entries)
-            return digest
-        }
-    }
-}
-
-/// What is known of a batch before it is read.
-enum KnownBatch {
-    case unknown
-    case begins(at: Int64)
-    case ends(at: Int64)
-
-    func isTrue(of header: BatchHeader) -> Bool {
-        switch self {
-        case .unknown: true
-        case .begins(let offset): header.baseOffset == offset
-        case .ends(let offset): header.nextOffset - 1 == offset
-        }
-    }
-}
-
-/// A segment as it was at one moment.
-struct SegmentCapture {
-    let segment: Segment
-    let nextOffset: Offset
-    let byteCount: Int
-    let maxTimestamp: Timestamp
-    let offsetOfMaxTimestamp: Offset
-    fileprivate(set) var index: SegmentIndex<OffsetEntry>
-    fileprivate(set) var timeIndex: SegmentIndex<TimeEntry>
-    fileprivate(set) var aborted: SegmentIndex<AbortedTransaction>
-
-    /// The segment was sealed and its indexes were written.
-    var isInFiles: Bool {
-        if case .file = index { true } else { false }
-    }
-
-    /// Brings the index files up to date, flushed (their names are not), and gives what a manifest is to
-    /// say of the segment.
-    mutating func writeIndexes() throws -> SegmentSummary {
-        let files = segment.files
-        return SegmentSummary(
-            baseOffset: segment.baseOffset, nextOffset: nextOffset, byteCount: byteCount,
-            maxTimestamp: maxTimestamp, offsetOfMaxTimestamp: offsetOfMaxTimestamp,
-            isCleaned: segment.isCleaned,
-            index: try index.write(
-                to: segment.path(OffsetEntry.fileSuffix), isOptional: false, in: files),
-            timeIndex: try timeIndex.write(
-                to: segment.path(TimeEntry.fileSuffix), isOptional: false, in: files),
-            transactionIndex: try aborted.write(
-                to: segment.path(AbortedTransaction.fileSuffix), isOptional: true, in: files))
     }
 }

@@ -163,15 +163,4 @@ struct IndexEntries<Entry: IndexEntry> {
         writtenCount = entries.count
         return digest
     }
-
-    /// The last entry for which `isAtOrBefore` holds, of entries for which it holds up to some point.
-    func last(where isAtOrBefore: (Entry) -> Bool) -> Entry? {
-        var low = 0
-        var high = entries.count
-        while low < high {
-            let middle = (low + high) / 2
-            if isAtOrBefore(entries[middle]) { low = middle + 1 } else { high = middle }
-        }
-        return low == 0 ? nil : entries[low - 1]
-    }
 }

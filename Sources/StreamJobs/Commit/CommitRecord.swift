@@ -1,8 +1,8 @@
 // What a task's state says about its commits: the record that decides.
 //
 // Table `commit`, key "decided":
-//   version 1, k, producer id, epoch, watermark, promise, late count,
-//   count of transactions decided but not known to be marked, and each:
+//   version 2, k, producer id, epoch, watermark, promise, late count,
+//   records taken, timers fired since the last one, count of transactions decided but not known to be marked, and each:
 //   topic id (16), partition, producer id, epoch, first offset, last offset
 // Table `commit`, key "run":
 //   version 1, id, is live, has finished, late count before, count of ends and each: topic id,
@@ -33,18 +33,20 @@ struct CommitRecord {
     /// No later record to a repartition topic is ordered before it.
     var promise = Timestamp.distantPast
     var lateCount: Int64 = 0
+    var progress = TaskProgress()
     var decided: [DecidedTransaction] = []
 
     static let key = Array("decided".utf8)
 
     func encoded() -> [UInt8] {
-        var fields = FieldWriter(version: 1)
+        var fields = FieldWriter(version: 2)
         fields.put(number)
         fields.put(producer.id)
         fields.put(producer.epoch)
         fields.put(watermark.milliseconds)
         fields.put(promise.milliseconds)
         fields.put(lateCount)
+        fields.put(progress)
         fields.put(Int32(decided.count))
         for transaction in decided {
             fields.put(transaction.topicID)
@@ -61,13 +63,14 @@ struct CommitRecord {
 
     init(_ bytes: [UInt8], of task: String) throws {
         var fields = FieldReader(bytes, "the commit record of the task \(task)")
-        try fields.requireVersion(upTo: 1)
+        let version = try fields.takeVersion(upTo: 2)
         number = try fields.take(Int64.self)
         producer = ProducerStamp(
             id: try fields.take(Int64.self), epoch: try fields.take(Int16.self))
         watermark = Timestamp(milliseconds: try fields.take(Int64.self))
         promise = Timestamp(milliseconds: try fields.take(Int64.self))
         lateCount = try fields.take(Int64.self)
+        if version >= 2 { progress = try fields.takeProgress() }
         for _ in 0..<(try fields.take(Int32.self)) {
             decided.append(
                 DecidedTransaction(
@@ -108,12 +111,7 @@ struct RunRecord {
         fields.put(UInt8(isLive ? 1 : 0))
         fields.put(UInt8(hasFinished ? 1 : 0))
         fields.put(lateBefore)
-        fields.put(Int32(ends.count))
-        for (key, end) in ends {
-            fields.put(key.topicID)
-            fields.put(key.partition.rawValue)
-            fields.put(end.rawValue)
-        }
+        fields.put(ends: ends)
         return fields.bytes
     }
 
@@ -124,14 +122,7 @@ struct RunRecord {
         isLive = try fields.take(UInt8.self) != 0
         hasFinished = try fields.take(UInt8.self) != 0
         lateBefore = try fields.take(Int64.self)
-        var ends: [PositionKey: Offset] = [:]
-        for _ in 0..<(try fields.take(Int32.self)) {
-            let key = PositionKey(
-                topicID: try fields.takeTopicID(),
-                partition: PartitionID(Int(try fields.take(Int32.self))), upstream: 0)
-            ends[key] = Offset(try fields.take(Int64.self))
-        }
-        self.ends = ends
+        ends = try fields.takeEnds()
     }
 }
 
@@ -179,9 +170,7 @@ extension PositionKey {
 
     init(_ bytes: [UInt8], of task: String) throws {
         var fields = FieldReader(bytes, "a position of the task \(task)")
-        topicID = try fields.takeTopicID()
-        partition = PartitionID(Int(try fields.take(Int32.self)))
-        upstream = try fields.take(UInt32.self)
+        self = try fields.takePositionKey()
     }
 }
 
@@ -207,14 +196,41 @@ extension FieldWriter {
         put(key.upstream)
     }
 
-    fileprivate mutating func put(_ id: TopicID) {
+    mutating func put(ends: [PositionKey: Offset]) {
+        put(Int32(ends.count))
+        for (key, end) in ends {
+            put(key.topicID)
+            put(key.partition.rawValue)
+            put(end.rawValue)
+        }
+    }
+
+    mutating func put(_ id: TopicID) {
         put(id.high)
         put(id.low)
     }
 }
 
 extension FieldReader {
-    fileprivate mutating func takeTopicID() throws -> TopicID {
+    /// Of source partitions.
+    mutating func takeEnds() throws -> [PositionKey: Offset] {
+        var ends: [PositionKey: Offset] = [:]
+        for _ in 0..<(try take(Int32.self)) {
+            let key = PositionKey(
+                topicID: try takeTopicID(),
+                partition: PartitionID(Int(try take(Int32.self))), upstream: 0)
+            ends[key] = Offset(try take(Int64.self))
+        }
+        return ends
+    }
+
+    mutating func takePositionKey() throws -> PositionKey {
+        PositionKey(
+            topicID: try takeTopicID(), partition: PartitionID(Int(try take(Int32.self))),
+            upstream: try take(UInt32.self))
+    }
+
+    mutating func takeTopicID() throws -> TopicID {
         TopicID(high: try take(UInt64.self), low: try take(UInt64.self))
     }
 }

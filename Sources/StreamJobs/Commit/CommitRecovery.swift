@@ -6,6 +6,17 @@ import LocalState
 import StreamJobsLog
 
 enum CommitRecovery {
+    /// Whether a transaction that was decided is still open.
+    static func isUnmarked(_ commit: CommitRecord, in partitions: [any JobLogPartition]) -> Bool {
+        commit.decided.contains { decided in
+            partitions.contains { partition in
+                partition.topicID == decided.topicID
+                    && partition.name.partition == decided.partition
+                    && partition.openTransactions.contains { $0.producer == decided.producer }
+            }
+        }
+    }
+
     /// Ends the transactions that the task has left open, and gives the stamp of its next one, which is
     /// above all that log and state have seen.
     static func resolve(
@@ -75,7 +86,7 @@ enum CommitRecovery {
         throw JobError(
             .refused,
             "the state of the task \(task) is \(which) (commit \(number) in the state, \(inLog) in the "
-                + "log); \(Remedy.copyOrAnew)")
+                + "log); \(Remedy.rebuild)")
     }
 
     /// Throws `refused` unless the record before a stored position is the one that it was.
@@ -117,4 +128,8 @@ enum CommitRecovery {
 enum Remedy {
     static let copyOrAnew =
         "put back log and state from the same copy, or begin with an empty data directory"
+    /// Where the log is right, and the state is not.
+    static let rebuild =
+        "make the state again from the log with 'state rebuild JOB', put back log and state from the same "
+        + "copy, or begin with an empty data directory"
 }

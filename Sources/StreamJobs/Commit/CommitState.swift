@@ -44,6 +44,8 @@ struct CommitState {
     /// What was appended outside of the transaction since the last flush.
     var plain: [AppendedRange] = []
     var unconfirmed: [UnconfirmedMarker] = []
+    /// The last record of the task in the commits topic; nil if it has none.
+    var logged: LoggedCommit?
     /// What repartition topics were told last.
     var sentWatermark: Timestamp?
     var sentEnd = false

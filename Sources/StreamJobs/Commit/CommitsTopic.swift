@@ -4,8 +4,7 @@
 // hides nothing. Of each task only the last record counts: the topic is compacted, in segments so small that
 // it is a few megabytes however long the job has run, and is read whole when the job is opened.
 //
-// key: the task's name; value: version 1, k, count of positions, and each: topic id (16), partition,
-// upstream task (0 for a source), offset.
+// What a record holds: LoggedCommit.swift.
 
 package import StreamJobsLog
 
@@ -26,35 +25,33 @@ package enum CommitsTopic {
         return try log.logPartition(TopicPartition(name, PartitionID(0)))
     }
 
-    /// Appends what task `name` commits, as a part of `producer`'s transaction; gives its offset.
+    /// Appends what task `name` commits, as a part of `producer`'s transaction; gives its offsets.
+    /// - Parameter ended: The last commit of the run before, where this is the first of another: it is kept.
     package static func append(
-        _ number: Int64, ofTask name: String, at positions: [(PositionKey, InputPosition)],
+        _ commit: LoggedCommit, ofTask name: String, keeping ended: LoggedCommit? = nil,
         to commits: any JobLogPartition, as producer: ProducerStamp
-    ) throws -> Offset {
-        let batch = BatchBuilder(capacity: 512)
-        let value = encode(number, positions)
-        try Array(name.utf8).withUnsafeBytes { key in
-            try value.withUnsafeBytes { value in
-                try batch.append(key: key, value: value, timestamp: .now())
-            }
-        }
+    ) throws -> (first: Offset, last: Offset) {
+        let batch = BatchBuilder(capacity: 1024)
+        try batch.append(key: name, commit.encoded())
+        if let ended { try batch.append(key: "\(name)\n\(ended.run.id)", ended.encoded()) }
         // The bytes belong to the builder, which may go after its last use.
-        return try withExtendedLifetime(batch) {
+        let first = try withExtendedLifetime(batch) {
             try commits.append(batch.seal(producer: producer, isTransactional: true))
         }
+        return (first, first + (ended == nil ? 0 : 1))
     }
 
-    private static func encode(
-        _ number: Int64, _ positions: [(PositionKey, InputPosition)]
-    ) -> [UInt8] {
-        var fields = FieldWriter(version: 1)
-        fields.put(number)
-        fields.put(Int32(positions.count))
-        for (key, position) in positions {
-            fields.put(key)
-            fields.put(position.offset.rawValue)
+    /// Makes a producer known to the topic before its first use: by that the job's transactions are told from
+    /// others' when the state that took its id is no more. Leaves no record.
+    static func introduce(
+        _ producer: ProducerStamp, ofTask name: String, to commits: any JobLogPartition
+    ) throws {
+        let batch = BatchBuilder(capacity: 256)
+        try batch.append(key: "\(name)\nproducer", [])
+        try withExtendedLifetime(batch) {
+            _ = try commits.append(batch.seal(producer: producer, isTransactional: true))
         }
-        return fields.bytes
+        try commits.end(producer, with: .abort)
     }
 
     /// Throws `refused` if a transaction is still open although all tasks have ended theirs: it was begun,
@@ -71,25 +68,59 @@ package enum CommitsTopic {
         throw JobError(
             .refused,
             "the state of the task \(task) is missing: the log holds a commit that it has begun "
-                + "(\(commits.name) offset \(open.first)); \(Remedy.copyOrAnew)")
+                + "(\(commits.name) offset \(open.first)); \(Remedy.rebuild)")
     }
 
-    /// The number of the last commit of each task, by its name.
-    package static func lastCommits(in commits: any JobLogPartition) throws -> [String: Int64] {
-        var last: [String: Int64] = [:]
+    /// The last commit of each task, by its name.
+    package static func lastCommits(in commits: any JobLogPartition) throws -> [String:
+        LoggedCommit]
+    {
+        var last: [String: LoggedCommit] = [:]
+        try forEach(in: commits) { task, isKept, commit in
+            if !isKept { last[task] = commit }
+        }
+        return last
+    }
+
+    /// Of each task the last commit of every run that counts, and of all: what a rebuild follows.
+    static func histories(in commits: any JobLogPartition) throws -> [String: [LoggedCommit]] {
+        var kept: [String: [Int64: LoggedCommit]] = [:]
+        try forEach(in: commits) { task, isKept, commit in
+            if isKept { kept[task, default: [:]][commit.run.id] = commit }
+        }
+        return try lastCommits(in: commits).reduce(into: [:]) { histories, last in
+            let earlier = kept[last.key]?.values.filter { $0.number < last.value.number } ?? []
+            histories[last.key] = earlier.sorted { $0.number < $1.number } + [last.value]
+        }
+    }
+
+    private static func forEach(
+        in commits: any JobLogPartition,
+        _ body: (_ task: String, _ isKept: Bool, LoggedCommit) -> Void
+    ) throws {
         // What another task has left open must not hide the commits behind it.
         let cursor = commits.makeCursor(from: commits.startOffset, .readDecided)
         while try cursor.hasRecord() {
             try cursor.withRecord { record in
-                let task = record.withKey { String(decoding: $0 ?? .empty, as: UTF8.self) }
+                let key = record.withKey { String(decoding: $0 ?? .empty, as: UTF8.self) }
                 let value = record.withValue { Array($0 ?? .empty) }
-                var fields = FieldReader(value, "\(commits.name) offset \(record.offset)")
-                try fields.requireVersion(upTo: 1)
-                last[task] = try fields.take(Int64.self)
+                let parts = key.split(separator: "\n", maxSplits: 1)
+                body(
+                    parts.first.map(String.init) ?? "", parts.count > 1,
+                    try LoggedCommit(value, at: "\(commits.name) offset \(record.offset)"))
             }
             cursor.take()
         }
-        return last
+    }
+}
+
+extension BatchBuilder {
+    fileprivate func append(key: String, _ value: [UInt8]) throws {
+        try Array(key.utf8).withUnsafeBytes { key in
+            try value.withUnsafeBytes { value in
+                try append(key: key, value: value, timestamp: .now())
+            }
+        }
     }
 }
 

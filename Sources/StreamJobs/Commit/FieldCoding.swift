@@ -26,13 +26,16 @@ struct FieldReader {
     }
 
     /// The version byte; refuses those above `newest`.
-    mutating func requireVersion(upTo newest: UInt8) throws {
+    mutating func requireVersion(upTo newest: UInt8) throws { _ = try takeVersion(upTo: newest) }
+
+    mutating func takeVersion(upTo newest: UInt8) throws -> UInt8 {
         let version = try take(UInt8.self)
         guard version <= newest else {
             throw JobError(
                 .refused,
                 "\(what) is of format \(version), written by a newer version; use that one")
         }
+        return version
     }
 
     mutating func take<T: FixedWidthInteger>(_ type: T.Type) throws -> T {

@@ -35,7 +35,12 @@ struct TaskCommit {
         try flush(tasks.flatMap(\.inputPartitions))
         for task in tasks { try task.appendOutput(commits, guarantee) }
         try flush(tasks.flatMap(\.commit.touchedPartitions))
-        for task in tasks { try task.decide(durability) }
+        // Each in a file of its own: where commits wait for the disk, they wait together. Nobody else uses the
+        // tasks meanwhile, and each is used by one thread.
+        nonisolated(unsafe) let deciding = tasks
+        try SideBySide.forEach(
+            tasks.count, threads: durability == .powerLoss ? Limits.commitThreads : 1
+        ) { [durability] in try deciding[$0].decide(durability) }
         for task in tasks { try task.publish(guarantee) }
         if guarantee == .atMostOnce { try flush(tasks.flatMap(\.commit.touchedPartitions)) }
         return tasks.count
@@ -69,12 +74,37 @@ extension TaskCore {
             guarantee == .exactlyOnce ? .all : .repartitions, as: commit.producer)
         commit.plain =
             guarantee == .atLeastOnce ? try outputs.write(.outputs, as: nil) : []
-        let offset = try CommitsTopic.append(
-            commit.number + 1, ofTask: name, at: positions, to: commits, as: commit.producer)
+        let logged = loggedCommit(guarantee)
+        // Where live runs follow on each other, nothing depends on where one has ended.
+        let ended = commit.logged.flatMap { last in
+            let isSame = last.run.id == logged.run.id || last.run.isLive && logged.run.isLive
+            return isSame || !last.isWhole ? nil : last
+        }
+        let range = try CommitsTopic.append(
+            logged, ofTask: name, keeping: ended, to: commits, as: commit.producer)
+        commit.logged = logged
         // Its marker is the first: where an output is seen, the log knows of the commit, and a state from before
         // it is refused.
         commit.appended.insert(
-            AppendedRange(partition: commits, first: offset, last: offset), at: 0)
+            AppendedRange(partition: commits, first: range.first, last: range.last), at: 0)
+    }
+
+    /// What the log is to know of the commit that is being made.
+    private func loggedCommit(_ guarantee: Guarantee) -> LoggedCommit {
+        var logged = LoggedCommit(number: commit.number + 1, positions: positions)
+        logged.guarantee = guarantee
+        logged.watermark = eventTime.watermark
+        logged.promise = promise
+        logged.lateCount = lateCount
+        logged.progress = progress
+        if let run = commit.run { logged.run = run }
+        logged.run.hasFinished = hasFinished
+        logged.ranges = commit.appended.map { range in
+            LoggedCommit.Range(
+                topicID: range.partition.topicID, partition: range.partition.name.partition,
+                first: range.first, last: range.last)
+        }
+        return logged
     }
 
     /// Step 2.
@@ -98,6 +128,7 @@ extension TaskCore {
         record.watermark = eventTime.watermark
         record.promise = promise
         record.lateCount = lateCount
+        record.progress = progress
         record.decided = (kept + decided).map(\.transaction)
 
         let positions = changedPositions

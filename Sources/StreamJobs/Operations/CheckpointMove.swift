@@ -77,7 +77,7 @@ private struct MovingTask {
         restored = try RestoredTask(environment, of: task, newProducerID: newProducerID)
         try CommitRecovery.requireSameCommit(
             restored.commit, task: task,
-            inLog: try CommitsTopic.lastCommits(in: commits)[task] ?? 0, commits)
+            inLog: try CommitsTopic.lastCommits(in: commits)[task]?.number ?? 0, commits)
         // Whatever the task has written, it is in one of these.
         let all = try log.topics.flatMap(\.partitions).map { try log.logPartition($0) }
         _ = try CommitRecovery.resolve(restored, task: task, outputs: all)
@@ -108,14 +108,15 @@ private struct MovingTask {
         record.number += 1
         var positions = restored.positions.map { ($0.key, $0.value.position) }
         positions.removeAll { $0.0 == key }
+        let logged = LoggedCommit(
+            record, in: restored.run, positions: positions + [(key, position)])
         let appended = try CommitsTopic.append(
-            record.number, ofTask: self.name, at: positions + [(key, position)], to: commits,
-            as: producer)
+            logged, ofTask: self.name, to: commits, as: producer)
         try log.flush([commits])
         record.decided.append(
             DecidedTransaction(
                 topicID: commits.topicID, partition: commits.name.partition, producer: producer,
-                first: appended, last: appended))
+                first: appended.first, last: appended.last))
         record.producer = ProducerStamp(id: producer.id, epoch: producer.epoch + 1)
         let stored = StoredPosition(
             position, leaderEpoch: CommitRecovery.leaderEpoch(before: offset, in: input),

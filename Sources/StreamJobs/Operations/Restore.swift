@@ -57,7 +57,7 @@ extension JobStates {
         var commits: (any JobLogPartition)?
         if try log.existingTopic(topic) != nil {
             let partition = try log.logPartition(TopicPartition(topic, PartitionID(0)))
-            inLog = try CommitsTopic.lastCommits(in: partition)
+            inLog = try CommitsTopic.lastCommits(in: partition).mapValues(\.number)
             commits = partition
         }
         let missing = inLog.keys.filter { !tasks.contains($0) }.sorted()

@@ -20,6 +20,8 @@ package final class InternalInput: TaskInput {
     private let source: RecordSource
     private let mode: RunMode
     private let queueBytesMax: Int
+    /// Records from there on are left alone.
+    private let end: Offset
     private var upstreams: [Upstream]
     private let indexOfTask: [UInt32: Int]
     /// How many items were ever put into a queue.
@@ -78,11 +80,12 @@ package final class InternalInput: TaskInput {
     package init(
         _ partition: any JobLogPartition, route: Int,
         upstreams: [(task: UInt32, position: InputPosition)], mode: RunMode,
-        queueBytesMax: Int = Limits.upstreamQueueBytes
+        end: Offset = Offset(.max), queueBytesMax: Int = Limits.upstreamQueueBytes
     ) {
         self.partition = partition
         self.route = route
         self.mode = mode
+        self.end = end
         self.queueBytesMax = queueBytesMax
         self.upstreams = upstreams.map { Upstream(task: $0.task, position: $0.position) }
         indexOfTask = Dictionary(
@@ -321,7 +324,9 @@ package final class InternalInput: TaskInput {
     /// Whether a record of an upstream is to be queued; once one is not, for want of room, none behind it
     /// is before they are read again.
     private func accepts(_ offset: Offset, of index: Int) -> Bool {
-        guard offset >= upstreams[index].resume, !upstreams[index].isBehind else { return false }
+        guard offset < end, offset >= upstreams[index].resume, !upstreams[index].isBehind else {
+            return false
+        }
         guard upstreams[index].queueBytes < queueBytesMax else {
             upstreams[index].isBehind = true
             return false

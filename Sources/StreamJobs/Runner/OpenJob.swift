@@ -18,11 +18,11 @@ package enum StateLocation {
         }
     }
 
-    fileprivate func settings(_ durability: Durability, _ memoryBytesMax: Int) -> StateSettings {
-        var settings = StateSettings(memoryBytesMax: memoryBytesMax)
-        if case .scratch = self { settings.durability = .none }
-        if durability != .powerLoss { settings.durability = .none }
-        return settings
+    fileprivate func durability(_ durability: Durability) -> StateDurability {
+        switch self {
+        case .directory: durability == .powerLoss ? .powerLoss : .none
+        case .scratch: .none
+        }
     }
 
     /// The note that says whether the states may not be on the disk; nil where nobody wants to know.
@@ -37,6 +37,8 @@ final class OpenJob {
     let log: any JobLog
     let commits: any JobLogPartition
     let settings: RunSettings
+    private let maker: TaskMaker
+    private var inputs: TaskInputs { maker.inputs }
     private(set) var tasks: [TaskCore] = []
     private var kindOfTask: [Int] = []
     /// Says whether the states may not be on the disk; nil for the test kit.
@@ -53,6 +55,7 @@ final class OpenJob {
         unsynced = try state.unsyncedMark(of: job)
         let mayBeUnsynced = try unsynced?.isSet() ?? false
         plan = try JobPlan(job, on: log)
+        maker = TaskMaker(plan, on: log, memoryBytes: settings.memory)
         try plan.createTopics(on: log)
         commits = try CommitsTopic.open(log, for: job)
         if settings.durability == .processCrash { try unsynced?.set() }
@@ -64,6 +67,12 @@ final class OpenJob {
             }
         }
         try CommitsTopic.requireNoneOpen(in: commits)
+        try AbandonedTransactions(plan: plan, log: log, commits: commits).abortUnrecorded()
+        if tasks.contains(where: { $0.commit.number != $0.commit.logged?.number ?? 0 }) {
+            // Commits that were decided and are marked only now.
+            let lastCommits = try CommitsTopic.lastCommits(in: commits)
+            for task in tasks { task.commit.logged = lastCommits[task.name] }
+        }
         if settings.durability == .powerLoss, mayBeUnsynced { try makeDurable() }
     }
 
@@ -84,7 +93,7 @@ final class OpenJob {
                 kind.inputs.map { ($0.topic, $0.partitionCount) }
                 + kind.outputs.map { ($0.topic, $0.partitionCount) }
             for (topic, count) in topics {
-                for partition in try self.partitions(of: topic, count) {
+                for partition in try inputs.partitions(of: topic, count) {
                     partitions[partition.name] = partition
                 }
             }
@@ -100,64 +109,49 @@ final class OpenJob {
 
     private func open(
         _ kind: PlannedKind, _ partition: Int, _ location: StateLocation,
-        _ lastCommits: [String: Int64]
+        _ lastCommits: [String: LoggedCommit]
     ) throws {
         let name = kind.taskName(partition)
-        let declarations = TaskSetup.Declarations()
-        let calls = try kind.kind.make(TaskSetup(partition: partition, declarations))
-        let memory = TaskMemory(
-            bytes: settings.memory, tasks: plan.kinds.reduce(0) { $0 + $1.taskCount })
-        let environment = StateEnvironment(
-            directory: "\(location.directory(of: plan.job))/\(name)",
-            settings: location.settings(settings.durability, memory.stateBytesMax))
-        for store in declarations.stores { environment.register(store) }
-        try environment.open()
-
-        let newProducerID: () throws -> Int64 = { [log] in try log.takeProducerIDs(1) }
-        let restored = try RestoredTask(environment, of: name, newProducerID: newProducerID)
+        let made = try maker.make(
+            kind, partition, directory: "\(location.directory(of: plan.job))/\(name)",
+            durability: location.durability(settings.durability))
+        let (task, restored) = (made.task, made.restored)
         try CommitRecovery.requireSameCommit(
-            restored.commit, task: name, inLog: lastCommits[name] ?? 0, commits)
+            restored.commit, task: name, inLog: lastCommits[name]?.number ?? 0, commits)
         if restored.isNew {
             // The producer's id is known before its first record: recovery finds what is its own.
-            try environment.commit([
+            try task.environment.commit([
                 SystemChange(.commit, key: CommitRecord.key, value: restored.commit.encoded())
             ])
         }
-        let outputs = try kind.outputs.map { output in
-            (
-                outlet: output.outlet,
-                partitions: try partitions(of: output.topic, output.partitionCount)
-            )
+        let written = made.outputs + [commits]
+        if CommitRecovery.isUnmarked(restored.commit, in: written) {
+            // A commit that failed may be in the system's memory only: before anybody sees what it has
+            // decided, it is on the disk.
+            try task.environment.commit([
+                SystemChange(.commit, key: CommitRecord.key, value: restored.commit.encoded())
+            ])
         }
-        let written = outputs.flatMap(\.partitions) + [commits]
         let unconfirmed = try CommitRecovery.resolve(restored, task: name, outputs: written)
-        let task = TaskCore(
-            name: name, partition: partition, calls: calls,
-            environment: environment, stores: declarations.stores,
-            outputs: OutputBuffer(outputs), memory: memory,
-            isTimeAsked: declarations.isTimeAsked, restored: restored,
-            newProducerID: newProducerID)
-        declarations.clock.readWatermark = { [unowned task] in
-            task.toldTime.watermark.milliseconds
-        }
-        declarations.clock.readTimestamp = { [unowned task] in task.toldTime.record.milliseconds }
         task.commit.unconfirmed = unconfirmed
         task.commit.run = restored.run
-        task.commit.producer = try CommitRecovery.nextProducer(
-            after: restored.commit.producer, outputs: written, newProducerID: newProducerID)
-        if task.commit.producer.id != restored.commit.producer.id {
+        task.commit.logged = lastCommits[name]
+        func nextProducer(after producer: ProducerStamp) throws -> ProducerStamp {
+            try CommitRecovery.nextProducer(
+                after: producer, outputs: written, newProducerID: task.newProducerID)
+        }
+        task.commit.producer = try nextProducer(after: restored.commit.producer)
+        if restored.isNew || task.commit.producer.id != restored.commit.producer.id {
             // As for a new task: an id that only the log has seen would never be aborted.
             var record = restored.commit
             record.producer = task.commit.producer
-            try environment.commit([
+            try task.environment.commit([
                 SystemChange(.commit, key: CommitRecord.key, value: record.encoded())
             ])
+            try CommitsTopic.introduce(task.commit.producer, ofTask: name, to: commits)
+            task.commit.producer = try nextProducer(after: task.commit.producer)
         }
         tasks.append(task)
-    }
-
-    private func partitions(of topic: String, _ count: Int) throws -> [any JobLogPartition] {
-        try (0..<count).map { try log.logPartition(TopicPartition(topic, PartitionID($0))) }
     }
 
     // MARK: Runs
@@ -186,8 +180,8 @@ final class OpenJob {
         for index in tasks.indices {
             let task = tasks[index]
             let kind = plan.kinds[kindOfTask[index]]
-            let inputs = try makeInputs(of: kind, for: task, ends: ends, mode: mode)
-            task.begin(inputs, mode: mode, hasFinished: task.commit.run?.hasFinished ?? false)
+            let made = try inputs.make(of: kind, for: task, ends: ends, mode: mode)
+            task.begin(made, mode: mode, hasFinished: task.commit.run?.hasFinished ?? false)
         }
         return true
     }
@@ -196,7 +190,7 @@ final class OpenJob {
     private func sourceEnds() throws -> [PositionKey: Offset] {
         var ends: [PositionKey: Offset] = [:]
         for input in plan.kinds.flatMap(\.inputs) where !input.description.isInternal {
-            for partition in try partitions(of: input.topic, input.partitionCount) {
+            for partition in try inputs.partitions(of: input.topic, input.partitionCount) {
                 let key = PositionKey(
                     topicID: partition.topicID, partition: partition.name.partition, upstream: 0)
                 ends[key] = partition.lastStableOffset
@@ -212,82 +206,6 @@ final class OpenJob {
                 guard let position = task.commit.positions[key] else { return false }
                 return position.offset < end
             }
-        }
-    }
-
-    private func makeInputs(
-        of kind: PlannedKind, for task: TaskCore, ends: [PositionKey: Offset], mode: RunMode
-    ) throws -> [any TaskInput] {
-        var inputs: [any TaskInput] = []
-        for (route, input) in kind.inputs.enumerated() {
-            let everyPartition = input.description.options.contains(.everyPartition)
-            let numbers = everyPartition ? Array(0..<input.partitionCount) : [task.partition]
-            for number in numbers {
-                let partition = try log.logPartition(
-                    TopicPartition(input.topic, PartitionID(number)))
-                inputs.append(
-                    input.description.isInternal
-                        ? try internalInput(partition, route, input, task, mode)
-                        : try sourceInput(partition, route, input, task, ends, mode))
-            }
-        }
-        try requireSameTopics(inputs, task)
-        try StateOwner.requireOwn(task.restoredPositions, of: task.name, reading: inputs)
-        return inputs
-    }
-
-    private func sourceInput(
-        _ partition: any JobLogPartition, _ route: Int, _ input: PlannedInput, _ task: TaskCore,
-        _ ends: [PositionKey: Offset], _ mode: RunMode
-    ) throws -> SourceInput {
-        let key = PositionKey(
-            topicID: partition.topicID, partition: partition.name.partition, upstream: 0)
-        return SourceInput(
-            partition, route: route,
-            isBootstrap: input.description.options.contains(.bootstrap),
-            isCounted: !input.description.options.contains(.everyPartition)
-                || task.partition == 0,
-            disorder: input.description.disorder ?? plan.job.disorder,
-            from: try position(key, partition, task), end: ends[key] ?? partition.startOffset,
-            mode: mode)
-    }
-
-    private func internalInput(
-        _ partition: any JobLogPartition, _ route: Int, _ input: PlannedInput, _ task: TaskCore,
-        _ mode: RunMode
-    ) throws -> InternalInput {
-        let upstreams = try input.upstreamTasks.map { name in
-            let number = InternalRecord.taskNumber(name)
-            let key = PositionKey(
-                topicID: partition.topicID, partition: partition.name.partition, upstream: number)
-            return (task: number, position: try position(key, partition, task))
-        }
-        return InternalInput(partition, route: route, upstreams: upstreams, mode: mode)
-    }
-
-    /// The committed position, checked against the log; the start for a partition not read before.
-    private func position(
-        _ key: PositionKey, _ partition: any JobLogPartition, _ task: TaskCore
-    ) throws -> InputPosition {
-        guard let position = task.commit.positions[key] else {
-            return InputPosition(offset: partition.startOffset)
-        }
-        // A position that has moved since was taken from this very log.
-        if let stored = task.restoredPositions[key], stored.position == position {
-            try CommitRecovery.requireSameLog(stored, in: partition, task: task.name)
-        }
-        return position
-    }
-
-    /// Throws `refused` where a topic has the name of one that was read, but is another.
-    private func requireSameTopics(_ inputs: [any TaskInput], _ task: TaskCore) throws {
-        for (key, stored) in task.restoredPositions {
-            let sameName = inputs.first { $0.partition.name.topic == stored.topic }
-            guard let sameName, sameName.partition.topicID != key.topicID else { continue }
-            throw JobError(
-                .refused,
-                "the topic '\(stored.topic)' was deleted and made again since the task \(task.name) "
-                    + "has read it; \(Remedy.copyOrAnew)")
         }
     }
 }

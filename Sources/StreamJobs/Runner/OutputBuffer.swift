@@ -122,6 +122,17 @@ struct OutputBuffer {
         }
     }
 
+    /// Drops what is held back.
+    mutating func discard() {
+        for slot in destinations.indices {
+            for index in destinations[slot].targets.indices {
+                destinations[slot].targets[index].batches.removeAll(keepingCapacity: true)
+            }
+            destinations[slot].byteCount = 0
+        }
+        byteCount = 0
+    }
+
     /// Appends the batches of what is selected, which then is empty: as parts of `producer`'s transaction,
     /// or without one.
     mutating func write(_ selection: Selection, as producer: ProducerStamp?) throws

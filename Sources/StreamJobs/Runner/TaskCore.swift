@@ -39,6 +39,8 @@ final class TaskCore {
     var lateCount: Int64
     var commit: CommitState
     private(set) var isDirty = false
+    /// How many steps it has done, in all runs.
+    private(set) var progress: TaskProgress
     /// What the task has asked for since its last commit.
     private(set) var requests: Requests = []
     private let memory: TaskMemory
@@ -72,6 +74,7 @@ final class TaskCore {
         toldTime = (restored.commit.watermark, restored.commit.watermark)
         self.isTimeAsked = isTimeAsked
         lateCount = restored.commit.lateCount
+        progress = restored.commit.progress
         commit = CommitState(restored.commit, positions: restored.positions)
     }
 
@@ -112,13 +115,15 @@ final class TaskCore {
         return done
     }
 
-    var sentTooMuch: Bool { outputs.byteCount > memory.outputBytesMax }
-
     /// The task must commit before it goes on: so much is held back, or it has asked for it.
     @usableFromInline
     var mustCommit: Bool {
-        !requests.isEmpty || sentTooMuch || environment.dirtyBytes > environment.dirtyBytesMax
+        !requests.isEmpty || sentTooMuch
+            || environment.dirtyBytes > environment.dirtyBytesMax
     }
+
+    /// What it has sent takes as much memory as it should.
+    var sentTooMuch: Bool { outputs.byteCount > memory.outputBytesMax }
 
     /// What a task may ask of its runner.
     struct Requests: OptionSet {
@@ -195,11 +200,14 @@ final class TaskCore {
     ) {
         take(back: &context)
         if input.isCounted { sourceRecordCount += batch.taken }
+        progress.recordCount += Int64(batch.taken)
+        if batch.taken > 0 { progress.timerCount = 0 }
         input.close(batch)
     }
 
     private func fire(_ timer: EventTimer) throws {
         isDirty = true
+        progress.timerCount += 1
         promise = max(promise, timer.time.advanced(by: .milliseconds(-1)))
         var context = TaskContext(self)
         context.currentTimestamp = timer.time
@@ -248,6 +256,29 @@ final class TaskCore {
         eventTime.advance(to: lowest)
         return timers.next.map { $0.time <= eventTime.watermark } ?? false
     }
+
+    // MARK: Doing it again
+
+    /// Fires timers up to `time` until so many have fired since the last record.
+    func fireTimers(upTo time: Timestamp, count: Int64) throws {
+        while progress.timerCount < count, let timer = timers.take(upTo: time) {
+            eventTime.advance(to: timer.time)
+            try fire(timer)
+        }
+    }
+
+    /// Is where it was at that commit.
+    func stand(at logged: LoggedCommit) {
+        eventTime = EventTime(logged.watermark)
+        toldTime = (logged.watermark, logged.watermark)
+        promise = logged.promise
+        lateCount = logged.lateCount
+        progress = logged.progress
+        for (key, position) in logged.positions { commit.positions[key] = position }
+        forgetRequests()
+    }
+
+    func forgetRequests() { requests = [] }
 
     /// At the end of all inputs event time goes on to the last timer, one timer at a time. False when
     /// there was nothing left to do.

@@ -9,8 +9,9 @@ struct RunCommand: CheckedCommand {
         commandName: "run", abstract: "Runs a job.",
         usage: """
             \(RootCommand.programName) run JOB [--threads N] [--until-end]
-                [--commit-interval TIME] [--commit-spacing TIME] [--memory SIZE] [--disorder TIME]
-                [--durability DURABILITY] [--guarantee GUARANTEE] [--data DIR]
+                [--commit-interval TIME] [--commit-spacing TIME] [--memory SIZE]
+                [--disorder TIME] [--durability DURABILITY] [--guarantee GUARANTEE]
+                [--data DIR]
             """,
         discussion: """
             After a stop of any kind (Ctrl-C, kill -9, a crash of the machine) the same command goes on \
@@ -90,18 +91,18 @@ struct RunCommand: CheckedCommand {
     }
 
     func run() throws {
-        var job = try findJob()
+        var job = try Self.findJob(job)
         if let disorder { job.disorder = disorder.duration }
         // By agreement with service managers SIGTERM is an ordinary end, also of a bounded run.
         let stop = try StopRequest.watch(endsOfItself: false)
         let summary = try data.withOwnedLog { log in
-            let run = try JobRun(
-                job, on: log,
-                settings: RunSettings(
-                    threads: threads, untilEnd: untilEnd,
-                    commitInterval: commitInterval.duration,
-                    commitSpacing: commitSpacing.duration, memory: memory.byteCount,
-                    durability: durability, guarantee: guarantee))
+            var settings = RunSettings(
+                threads: threads, untilEnd: untilEnd,
+                commitInterval: commitInterval.duration,
+                commitSpacing: commitSpacing.duration, memory: memory.byteCount,
+                durability: durability, guarantee: guarantee)
+            settings.notify = { StandardError.write(line: $0) }
+            let run = try JobRun(job, on: log, settings: settings)
             let stopper = run.stopper
             stop.whenStopping { stopper.stop() }
             var progress = Progress("records processed")
@@ -115,13 +116,14 @@ struct RunCommand: CheckedCommand {
         try stop.check()
     }
 
-    private func findJob() throws -> Job {
+    /// Throws `notFound`, naming those that there are.
+    static func findJob(_ name: String) throws -> Job {
         let jobs = RootCommand.jobs
-        if let job = jobs.first(where: { $0.name == self.job }) { return job }
+        if let job = jobs.first(where: { $0.name == name }) { return job }
         let others = Suggestions.sentence(
-            for: self.job, among: jobs.map(\.name), listedBy: "jobs")
+            for: name, among: jobs.map(\.name), listedBy: "jobs")
         throw CommandError.notFound(
-            "there is no job '\(self.job)'; \(others ?? "this program has no jobs")")
+            "there is no job '\(name)'; \(others ?? "this program has no jobs")")
     }
 }
 

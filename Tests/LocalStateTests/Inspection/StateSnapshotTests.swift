@@ -1,5 +1,6 @@
 // What is read without LMDB, and without the store's types, is what the store holds.
 
+import FoundationEssentials
 import LocalState
 import TestSupport
 import Testing
@@ -95,6 +96,7 @@ struct StateSnapshotTests {
     }
 
     @Test func `where nothing was committed there is no snapshot`() throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         _ = try directory.file("state/data.mdb", [])
         #expect(try StateSnapshot(directory: path) == nil)
     }

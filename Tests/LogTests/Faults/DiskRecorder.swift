@@ -125,7 +125,9 @@ final class DiskRecorder: FileSystemObserver {
         case .rename(let path, let newPath):
             (.rename, .rename(relative(path), to: relative(newPath)))
         case .remove(let path): (.remove, .remove(relative(path)))
-        case .flushDirectory(let path): (.flushDirectory, .flushDirectory(relative(path)))
+        case .flushDirectory(let path):
+            // The data directory's own name is in its parent, which is no part of the disk.
+            (.flushDirectory, path.hasPrefix(root) ? .flushDirectory(relative(path)) : nil)
         case .read: (.read, nil)
         }
     }

@@ -90,8 +90,8 @@ struct NamedFaultTests {
     func `what a newer version has written is refused and not touched (C5)`(file: String) throws {
         let text =
             switch file {
-            case "topics": "streamjobs-topics 99\nx\n"
-            case "a-0/segments": "streamjobs-segments 99\nx\n"
+            case "topics": withChecksum("streamjobs-topics 99\nx\n")
+            case "a-0/segments": withChecksum("streamjobs-segments 99\nx\n")
             case "recovery-points": "SJRECPTS\u{0}\u{0}\u{0}\u{63}"
             default: "99\n0\n"
             }

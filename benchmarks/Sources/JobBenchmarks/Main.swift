@@ -11,6 +11,7 @@ struct JobBenchmarks {
             ("path", KeyedCount.path),
             ("keyed-count.1M", KeyedCount.million),
             ("keyed-count.10M", KeyedCount.tenMillion),
+            ("commit.64-tasks", ManyTasks.commit),
         ])
         if !isDone { exit(1) }
     }

@@ -16,7 +16,7 @@ struct StateCommand: ParsableCommand {
             """,
         subcommands: [
             List.self, Get.self, Scan.self, Count.self, Export.self, Verify.self, Backup.self,
-            Restore.self,
+            Restore.self, Rebuild.self,
         ])
 }
 

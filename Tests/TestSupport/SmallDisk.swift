@@ -1,16 +1,14 @@
 // A disk that can be filled. Needs the right to mount a small tmpfs.
 
 import Foundation
-import TestSupport
-import Testing
 
 /// A file system of a few megabytes in a temporary directory, unmounted with it.
-final class SmallDisk {
-    let directory: TemporaryDirectory
-    var path: String { directory.path }
+package final class SmallDisk {
+    package let directory: TemporaryDirectory
+    package var path: String { directory.path }
 
     /// Nil without the right to mount.
-    init?(megabytes: Int = 1) throws {
+    package init?(megabytes: Int = 1) throws {
         directory = try TemporaryDirectory()
         guard mount("none", directory.path, "tmpfs", 0, "size=\(megabytes)m") == 0 else {
             return nil
@@ -19,7 +17,7 @@ final class SmallDisk {
 
     deinit { umount2(path, Int32(MNT_DETACH)) }
 
-    static let isPermitted: Bool = {
+    package static let isPermitted: Bool = {
         do {
             if try SmallDisk() != nil { return true }
             print("skipped: no right to mount a tmpfs: \(String(cString: strerror(errno)))")
@@ -28,20 +26,20 @@ final class SmallDisk {
     }()
 
     /// Leaves `byteCount` bytes of room, about.
-    func fill(leaving byteCount: Int) throws {
+    package func fill(leaving byteCount: Int) throws {
         var status = statvfs()
-        #expect(statvfs(path, &status) == 0)
+        precondition(statvfs(path, &status) == 0, "the disk is there")
         let room = Int(status.f_bavail * status.f_bsize)
         let ballast = Data(repeating: 0, count: max(0, room - byteCount))
         try ballast.write(to: URL(fileURLWithPath: path + "/ballast"))
     }
 
     /// Bytes that the file occupies, also behind its end.
-    func allocatedBytes(_ file: String) throws -> Int {
+    package func allocatedBytes(_ file: String) throws -> Int {
         var status = stat()
-        #expect(stat(path + "/" + file, &status) == 0)
+        precondition(stat(path + "/" + file, &status) == 0, "the file is there")
         return Int(status.st_blocks) * 512
     }
 
-    func empty() throws { try FileManager.default.removeItem(atPath: path + "/ballast") }
+    package func empty() throws { try FileManager.default.removeItem(atPath: path + "/ballast") }
 }
