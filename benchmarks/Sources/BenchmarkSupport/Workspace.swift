@@ -66,6 +66,14 @@ package enum Workload {
     /// Bytes of a record in a batch of the workload, nearly.
     package static let recordBytes = 118
 
+    /// Spreads the numbers over all keys there are, none twice (the end of splitmix64).
+    package static func key(_ number: Int) -> UInt64 {
+        var bits = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
+        bits = (bits ^ (bits >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
+        return bits ^ (bits >> 31)
+    }
+
     /// Sends `count` records to the partition and flushes each time `flushBytes` were sent.
     package static func send(
         _ count: Int, with producer: Producer, to topic: Topic, flushBytes: Int? = nil

@@ -1,100 +1,27 @@
-// keyed-count.1M, keyed-count.10M, and what of it is the runner's: path.records, path.hash-map
+// keyed-count.1M, keyed-count.10M, and what of it is the runner's: path.*, allocations.*
 
 import BenchmarkSupport
 import CFloors
 import Foundation
 import StreamJobs
 
-/// Counts the records of each key in a store.
-private struct KeyCounter: SingleInputTask {
-    static let input = Input("t", key: .int64, value: .ignored)
-
-    let counts: KeyValueStore<Int64, Int64>
-
-    init(_ setup: borrowing TaskSetup) throws {
-        counts = try setup.store("counts", value: .int64)
-    }
-
-    mutating func process(_ record: borrowing Record<Int64, Void>, _ context: inout TaskContext)
-        throws
-    {
-        try counts.put(record.key, (try counts.get(record.key) ?? 0) + 1)
-    }
-}
-
-/// The same in memory.
-private struct MapCounter: SingleInputTask {
-    static let input = Input("t", key: .int64, value: .ignored)
-
-    var counts = KeyMap()
-
-    init(_ setup: borrowing TaskSetup) throws {}
-
-    mutating func process(_ record: borrowing Record<Int64, Void>, _ context: inout TaskContext) {
-        counts.increment(record.key)
-    }
-}
-
-/// The least that a task can do.
-private struct RecordCounter: SingleInputTask {
-    static let input = Input("t", key: .int64, value: .ignored)
-
-    var sum: Int64 = 0
-
-    init(_ setup: borrowing TaskSetup) throws {}
-
-    mutating func process(_ record: borrowing Record<Int64, Void>, _ context: inout TaskContext) {
-        sum &+= record.key
-    }
-}
-
-/// A hash map as the floor's: open addressing, a power of two of slots, half of them used at most.
-struct KeyMap {
-    private var slots = [(key: Int64, count: Int64)](repeating: (0, 0), count: 1 << 16)
-    private var used = 0
-    private var shift: UInt64 = 64 - 16
-
-    mutating func increment(_ key: Int64) {
-        let index = place(of: key)
-        if slots[index].count == 0 {
-            slots[index].key = key
-            used += 1
-        }
-        slots[index].count += 1
-        if used > slots.count / 2 { grow() }
-    }
-
-    private func place(of key: Int64) -> Int {
-        var index = Int((UInt64(bitPattern: key) &* 0x9e37_79b9_7f4a_7c15) >> shift)
-        while slots[index].count != 0, slots[index].key != key {
-            index = (index + 1) & (slots.count - 1)
-        }
-        return index
-    }
-
-    private mutating func grow() {
-        let old = slots
-        slots = Array(repeating: (0, 0), count: 2 * old.count)
-        shift -= 1
-        for slot in old where slot.count != 0 { slots[place(of: slot.key)] = slot }
-    }
-}
-
 enum KeyedCount {
     private static let count = 10_000_000
 
     static func million(_ report: Report) throws {
-        try stored("keyed-count.1M", keys: 1_000_000, report)
+        try stored(
+            "keyed-count.1M", Job("keyed-count", KeyCounter.self), keys: 1_000_000, report)
     }
 
     static func tenMillion(_ report: Report) throws {
-        try stored("keyed-count.10M", keys: 10_000_000, report)
+        try stored(
+            "keyed-count.10M", Job("keyed-count", BlindKeyCounter.self), keys: 10_000_000, report)
     }
 
-    private static func stored(_ name: String, keys: Int, _ report: Report) throws {
+    private static func stored(_ name: String, _ job: Job, keys: Int, _ report: Report) throws {
         try withRecords(keys: keys) { log, path in
             let (values, floors) = try alternate(5) {
-                try run(Job("keyed-count", KeyCounter.self), on: log, at: path)
+                try run(job, on: log, at: path)
             } floor: {
                 try floor(at: path, keys: keys)
             }
@@ -111,6 +38,7 @@ enum KeyedCount {
             for (name, job) in [
                 ("path.records", Job("records", RecordCounter.self)),
                 ("path.hash-map", Job("hash-map", MapCounter.self)),
+                ("path.sent", Job("sent", Forwarder.self)),
             ] {
                 let (values, floors) = try alternate(5) {
                     try run(job, on: log, at: path)
@@ -120,19 +48,43 @@ enum KeyedCount {
                 try report.add(
                     name, rate(values), "M records/s", floor: rate(floors),
                     "a task without a store; floor: reading with checksums")
+                try? log.deleteTopic(Forwarder.output.topic)
+            }
+        }
+    }
+
+    /// How often a record makes the process ask for memory: as good as never, for records whose keys and
+    /// values need none themselves.
+    static func allocations(_ report: Report) throws {
+        let count = 1_000_000
+        try withRecords(count, keys: 1000) { log, path in
+            for (name, job) in [
+                ("allocations.raw", Job("raw", RawCounter.self)),
+                ("allocations.integers", Job("integers", RecordCounter.self)),
+                ("allocations.counted", Job("counted", KeyCounter.self)),
+                ("allocations.sent", Job("sent", Forwarder.self)),
+                ("allocations.repartitioned", Job("repartitioned", Splitter.self, Receiver.self)),
+            ] {
+                let before = floor_allocation_count()
+                _ = try run(job, on: log, at: path, count)
+                let each = Double(floor_allocation_count() - before) / Double(count)
+                try report.add(name, each, "per record", "\(count) records, start and end included")
+                try require(each < 0.1, "\(name): \(each) allocations a record")
             }
         }
     }
 
     // MARK: Helpers
 
-    private static func withRecords(keys: Int, _ body: (CommitLog, String) throws -> Void) throws {
+    private static func withRecords(
+        _ count: Int = count, keys: Int, _ body: (CommitLog, String) throws -> Void
+    ) throws {
         try Workspace.withLog(partitions: 1) { log, topic, path in
             let producer = Producer(log, acks: .flushed)
             let value = [UInt8](repeating: UInt8(ascii: "v"), count: Workload.valueBytes)
             try value.withUnsafeBytes { value in
                 for number in 0..<count {
-                    try withUnsafeBytes(of: key(number % keys)) { key in
+                    try withUnsafeBytes(of: Workload.key(number % keys)) { key in
                         try producer.sendBytes(
                             value, key: key, to: topic, timestamp: Workload.timestamp)
                     }
@@ -143,16 +95,10 @@ enum KeyedCount {
         }
     }
 
-    /// Spreads the numbers over all keys there are, none twice (the end of splitmix64).
-    private static func key(_ number: Int) -> UInt64 {
-        var bits = UInt64(number) &* 0x9e37_79b9_7f4a_7c15
-        bits = (bits ^ (bits >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
-        return bits ^ (bits >> 31)
-    }
-
     /// A run of the job from the first record to the end, with nothing of an earlier one.
-    private static func run(_ job: Job, on log: CommitLog, at path: String) throws -> Cost {
+    private static func run(
+        _ job: Job, on log: CommitLog, at path: String, _ count: Int = count
+    ) throws -> Cost {
         let cost = try Cost.of {
             let run = try JobRun(
                 job, on: log,

@@ -7,11 +7,15 @@ import Foundation
 @main
 struct JobBenchmarks {
     static func main() {
+        if CommandLine.arguments.dropFirst().first == RecoveryProbe.argument {
+            return RecoveryProbe.main(Array(CommandLine.arguments.dropFirst(2)))
+        }
         let isDone = runBenchmarks([
-            ("path", KeyedCount.path),
+            ("path", KeyedCount.path), ("allocations", KeyedCount.allocations),
             ("keyed-count.1M", KeyedCount.million),
             ("keyed-count.10M", KeyedCount.tenMillion),
             ("commit.64-tasks", ManyTasks.commit),
+            ("recovery", Recovery.all),
         ])
         if !isDone { exit(1) }
     }

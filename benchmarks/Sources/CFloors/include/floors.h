@@ -57,6 +57,9 @@ int floor_wake(size_t count, int64_t *nanoseconds);
 // Opens the first segment of `count` partitions, `directory/topic-N`, and asks for its length.
 int floor_open(const char *directory, const char *topic, size_t count);
 
+// How often the process has asked for memory.
+int64_t floor_allocation_count(void);
+
 // Bytes that malloc has given out.
 int64_t floor_allocated_bytes(void);
 
