@@ -28,15 +28,17 @@ struct DataFile: ~Copyable {
     private(set) var pageBytes = Limits.pageBytesMin
 
     /// Throws `.corrupted` if the file is too short for the pages in use. No file, or an empty one
-    /// (a crash before its first page was written), is right: LMDB begins anew.
-    static func checkLength(path: String) throws {
-        guard var file = try DataFile(path: path), file.byteCount > 0 else { return }
+    /// (a crash before its first page was written), is right: LMDB begins anew. Whether there is one with
+    /// something in it.
+    static func checkLength(path: String) throws -> Bool {
+        guard var file = try DataFile(path: path), file.byteCount > 0 else { return false }
         if try file.isUnbegun() {
             guard truncate(path, 0) == 0 else { throw error(of: errno, "truncate of \(path)") }
-            return
+            return false
         }
         let first = try file.takePageBytes()
         try file.checkMissingPages(try file.newestMeta(first))
+        return true
     }
 
     /// The file, and what its last commit says. nil if there is no file, or an empty one.
@@ -58,11 +60,12 @@ struct DataFile: ~Copyable {
     }
 
     /// Whether the disk was full, or the machine stopped, when LMDB made the file: it writes both meta pages at
-    /// once, and the first commit flushes them before it writes its own. So one that is not there, or zeros (a
-    /// length that reached the disk before its bytes), beside none of a commit says that nothing was ever in
-    /// the file. LMDB would refuse it.
+    /// once, and they are flushed before anything is written behind them. So where one is not there, or zeros
+    /// (a length that reached the disk before its bytes), and nothing behind, nothing was ever in the file.
+    /// LMDB would refuse it.
     private func isUnbegun() throws -> Bool {
         let pageBytes = try meta(at: 0)?.pageBytes ?? sysconf(Int32(_SC_PAGESIZE))
+        guard byteCount <= 2 * pageBytes else { return false }
         var isPageMissing = false
         for position in [0, pageBytes] {
             if let meta = try meta(at: position) {

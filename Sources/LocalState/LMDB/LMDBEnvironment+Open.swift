@@ -12,9 +12,14 @@ extension LMDBEnvironment {
         self.identity = identity
         do {
             let path = label + "/data.mdb"
-            try DataFile.checkLength(path: path)
+            let isNew = try !DataFile.checkLength(path: path)
             try LockFilePages.allocate(path: label + "/lock.mdb")
             try openEnvironment(databaseCountMax: databaseCountMax)
+            // What LMDB has begun the file with is on the disk before anything is behind it: so zeros in a longer
+            // file are damage.
+            if isNew, settings.durability != .none {
+                try check(mdb_env_sync(environment, 1), "mdb_env_sync of \(label)")
+            }
             try StateDirectory.sync(label)
         } catch {
             close()

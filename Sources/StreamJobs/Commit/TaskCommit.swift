@@ -83,10 +83,8 @@ extension TaskCore {
         let range = try CommitsTopic.append(
             logged, ofTask: name, keeping: ended, to: commits, as: commit.producer)
         commit.logged = logged
-        // Its marker is the first: where an output is seen, the log knows of the commit, and a state from before
-        // it is refused.
-        commit.appended.insert(
-            AppendedRange(partition: commits, first: range.first, last: range.last), at: 0)
+        commit.appended.append(
+            AppendedRange(partition: commits, first: range.first, last: range.last))
     }
 
     /// What the log is to know of the commit that is being made.

@@ -35,30 +35,67 @@ struct AbandonedTransactions {
         }
     }
 
+    /// Throws `refused` where a commit that the task's state knows nothing of has begun to be seen: then the state
+    /// is from before it, and would send again what it has sent.
+    func requireNone(decidedBehind commit: CommitRecord, of task: String) throws {
+        for open in commits.openTransactions where open.producer.id == commit.producer.id {
+            let isKnown = commit.decided.contains {
+                $0.topicID == commits.topicID && $0.producer == open.producer
+            }
+            guard !isKnown, let logged = try record(of: open),
+                try isSeen(logged, of: open, in: allOutputs())
+            else { continue }
+            throw JobError(
+                .refused,
+                "the state of the task \(task) is older than the log: it would send records again "
+                    + "(commit \(commit.number) in the state, \(logged.number) in the log); "
+                    + Remedy.rebuild)
+        }
+    }
+
     private func wasDecided(
         _ open: OpenTransaction, _ outputs: [any JobLogPartition]
     ) throws -> Bool {
+        guard let commit = try record(of: open) else { return false }
+        for range in commit.ranges {
+            guard let partition = find(range, in: outputs), range.last < partition.logEndOffset
+            else { return false }
+        }
+        // Where nothing of it was seen: of what was sent at most once perhaps something outside of it.
+        return try commit.guarantee == .atMostOnce || isSeen(commit, of: open, in: outputs)
+    }
+
+    /// What the commits topic says of an open transaction; nil of a producer that was only introduced.
+    private func record(of open: OpenTransaction) throws -> LoggedCommit? {
         let cursor = commits.makeCursor(from: open.first, .readUncommitted)
-        guard try cursor.hasRecord() else { return false }
+        guard try cursor.hasRecord() else { return nil }
         var value: [UInt8] = []
         try cursor.withRecord { record in
             value = record.withValue { $0.map(Array.init) ?? [] }
         }
-        // A producer that was only introduced.
-        guard !value.isEmpty else { return false }
-        let commit = try LoggedCommit(value, at: "\(commits.name) offset \(open.first)")
-        var isDecided = commit.guarantee == .atMostOnce
+        guard !value.isEmpty else { return nil }
+        return try LoggedCommit(value, at: "\(commits.name) offset \(open.first)")
+    }
+
+    private func isSeen(
+        _ commit: LoggedCommit, of open: OpenTransaction, in outputs: [any JobLogPartition]
+    ) throws -> Bool {
         for range in commit.ranges {
-            let partition = outputs.first {
-                $0.topicID == range.topicID && $0.name.partition == range.partition
-            }
-            guard let partition, range.last < partition.logEndOffset else { return false }
-            guard !partition.has(open.producer) else { continue }
+            guard let partition = find(range, in: outputs), range.last < partition.logEndOffset,
+                !partition.has(open.producer)
+            else { continue }
             // It has ended: with what, tells whether its records are seen.
-            if try partition.isSeen(range.first) { isDecided = true }
+            if try partition.isSeen(range.first) { return true }
         }
-        // Nothing of it was seen: of what was sent at most once perhaps something outside of it.
-        return isDecided
+        return false
+    }
+
+    private func find(_ range: LoggedCommit.Range, in outputs: [any JobLogPartition])
+        -> (any JobLogPartition)?
+    {
+        outputs.first {
+            $0.topicID == range.topicID && $0.name.partition == range.partition
+        }
     }
 
     private func allOutputs() throws -> [any JobLogPartition] {

@@ -118,6 +118,8 @@ final class OpenJob {
         let (task, restored) = (made.task, made.restored)
         try CommitRecovery.requireSameCommit(
             restored.commit, task: name, inLog: lastCommits[name]?.number ?? 0, commits)
+        try AbandonedTransactions(plan: plan, log: log, commits: commits)
+            .requireNone(decidedBehind: restored.commit, of: name)
         if restored.isNew {
             // The producer's id is known before its first record: recovery finds what is its own.
             try task.environment.commit([
